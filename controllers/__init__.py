@@ -1,0 +1,1 @@
+"""Who decides: one coordination mechanism a module, behind the `Controller` protocol."""

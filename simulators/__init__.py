@@ -1,0 +1,1 @@
+"""What exists: models of grid, load, photovoltaics, vehicles and market, behind ports."""

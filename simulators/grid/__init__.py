@@ -1,0 +1,1 @@
+"""The grid: a pandapower net, solved by one of several engines."""

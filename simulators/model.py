@@ -1,0 +1,239 @@
+"""What a model is: elements, ports and a step on whole arrays.
+
+A model stands for a whole population (55 PV plants, one grid). It knows nothing of mosaik, files
+of results or the command line; `mosaik_adapter` makes a simulator of it, the recorder writes what
+its output ports send.
+
+    built from (Config, BuildContext), initial_outputs(), step(0), step(step_size), ..., close()
+"""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import ClassVar, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridloom.simulators.errors import Problem, ScenarioError, listing, nearest
+from gridloom.simulators.quantities import ModelConfig
+from gridloom.simulators.signals import Signal
+
+FloatArray: TypeAlias = NDArray[np.float64]
+Inputs: TypeAlias = Mapping[str, FloatArray]
+"""Port name to array; arrays are read-only and must not be kept beyond the step."""
+Outputs: TypeAlias = dict[str, FloatArray]
+"""Port name to array; the model must not change an array it has handed out."""
+
+
+class Direction(StrEnum):
+    """Seen from the model."""
+
+    INPUT = "input"
+    OUTPUT = "output"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ElementSet:
+    """The things a port speaks of, in the order of its array."""
+
+    kind: str
+    """What they are, as in 'bus' or 'charging_point'; names the dimension in the record."""
+    owner: str
+    """Name of the model that has them."""
+    names: tuple[str, ...]
+    """Unique within the set."""
+    connection_points: tuple[str, ...] | None = None
+    """Where each is connected (one a name), or None for what is not at a customer's interface."""
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dimension:
+    """A further axis of a port's array, after the elements."""
+
+    name: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Port:
+    """One array that a model receives or sends at every step."""
+
+    signal: Signal
+    direction: Direction
+    elements: ElementSet | None = None
+    """None: one value for the whole model."""
+    dimensions: tuple[Dimension, ...] = ()
+    required: bool = True
+    """Whether an input without any source is an error; otherwise the model gets zeros, or NaN
+    where the signal may be NaN."""
+    recorded: bool = True
+    """Whether an output is recorded unless the scenario says otherwise."""
+
+    @property
+    def name(self) -> str:
+        """The signal's name: a model has at most one port a signal and direction."""
+        return self.signal.name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array."""
+        head = () if self.elements is None else (len(self.elements),)
+        return (*head, *(len(dimension.labels) for dimension in self.dimensions))
+
+    def blank(self) -> FloatArray:
+        """Return the array that stands for 'nothing known'."""
+        return np.full(self.shape, np.nan if self.signal.may_be_nan else 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaticVariable:
+    """A constant of a model that belongs in the record: ratings, coordinates, prices."""
+
+    name: str
+    values: NDArray[np.generic]
+    """Numbers, or text as a NumPy array of dtype 'U'."""
+    dimensions: tuple[str, ...]
+    """Kinds of elements, names of `Dimension`s, or new names."""
+    unit: str = ""
+    long_name: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """Average power expected before delivery."""
+
+    interval_s: int
+    """Length of every interval; the first begins with the scenario."""
+    power_kw: FloatArray
+    """(interval,), sum over the model's elements, load convention."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildContext:
+    """What a model may know of the scenario around it."""
+
+    name: str
+    """The model's name in the scenario."""
+    start: datetime
+    """Aware of its time zone."""
+    duration_s: int
+    seed: int
+    """The scenario's seed."""
+    folders: tuple[Path, ...] = ()
+    """Where relative file names are looked up, first match wins."""
+    connection_points: tuple[str, ...] | None = None
+    """Names of the grid's connection points; None in a scenario without a grid."""
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Named groups of connection points, as the scenario defines them."""
+
+    def rng(self, purpose: str = "") -> np.random.Generator:
+        """Return this model's own stream of random numbers.
+
+        Streams are keyed by the model's name and the purpose: adding a model, or another draw for
+        another purpose, leaves every other stream as it was.
+        """
+        digest = hashlib.sha256(f"{self.name}/{purpose}".encode()).digest()
+        key = tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+
+    def file(self, name: str, *key: str | int) -> Path:
+        """Return the existing file that ``name`` means, or raise `ScenarioError` at ``key``."""
+        candidates = [Path(name)] if Path(name).is_absolute() else []
+        candidates += [folder / name for folder in self.folders]
+        for candidate in candidates:
+            if candidate.is_file():
+                return candidate
+        looked = listing([str(candidate.parent) for candidate in candidates] or ["nowhere"])
+        raise ScenarioError(
+            Problem(
+                message=f"file '{name}' does not exist (looked in {looked})",
+                key=key,
+                expected="a path relative to the scenario file, or an absolute one",
+            )
+        )
+
+    def select(self, at: str | list[str], *key: str | int) -> tuple[str, ...]:
+        """Return the connection points that ``at`` names: 'all', a group, one name or a list.
+
+        Raises:
+            ScenarioError: a name is unknown or given twice.
+        """
+        known = self.connection_points
+        if at == "all" and known is not None:
+            return known
+        names = [at] if isinstance(at, str) else at
+        chosen = [point for name in names for point in self.groups.get(name, (name,))]
+        if known is None:
+            return tuple(chosen)
+        valid = set(known)
+        problems = [
+            Problem(
+                message=f"'{point}' is not a connection point of the grid",
+                key=key,
+                expected=f"'all', a group, or names among {listing(known)}",
+                suggestion=nearest(point, (*known, *self.groups)),
+            )
+            for point in chosen
+            if point not in valid
+        ]
+        twice = sorted({point for point in chosen if chosen.count(point) > 1})
+        if twice:
+            problems.append(Problem(message=f"named twice: {listing(twice)}", key=key))
+        if problems:
+            raise ScenarioError(*problems)
+        return tuple(chosen)
+
+
+class Model(ABC):
+    """A population of devices, a grid or a market that is stepped on arrays."""
+
+    Config: ClassVar[type[ModelConfig]]
+    """The keys a scenario may give; validated before the model is built."""
+
+    def __init__(self, context: BuildContext, step_size: int) -> None:
+        self.name = context.name
+        self.step_size = step_size
+        """Seconds between steps."""
+
+    @property
+    @abstractmethod
+    def ports(self) -> tuple[Port, ...]:
+        """All ports, in a fixed order."""
+
+    @abstractmethod
+    def step(self, time: int, inputs: Inputs) -> Outputs:
+        """Advance from ``time`` to ``time + step_size`` (seconds since the scenario's start).
+
+        Returns one array for every output port; it holds over [time, time + step_size), or at its
+        end for signals whose cell method is 'point'.
+        """
+
+    def initial_outputs(self) -> Outputs:
+        """Return what is known at time 0 before any step, for those who observe with a delay.
+
+        Ports left out are unknown (see `Port.blank`).
+        """
+        return {}
+
+    def static(self) -> tuple[StaticVariable, ...]:
+        """Return the constants that belong in the record."""
+        return ()
+
+    def forecast(self) -> Forecast | None:
+        """Return the power this model expected before delivery, or None if it makes no forecast."""
+        return None
+
+    def summary(self) -> Mapping[str, float]:
+        """Return counters of the run that belong in the record, by name."""
+        return {}
+
+    def close(self) -> None:  # noqa: B027 -- most models have nothing to release
+        """Release whatever the model holds; called once, also after an error."""

@@ -1,0 +1,1 @@
+"""Exogenous series: files, generators and forecasts."""

@@ -1,0 +1,235 @@
+"""Every quantity that models exchange, once: name, unit, sign and meaning.
+
+From here come the attributes in the mosaik META, the attributes in the record and the tables of
+the documentation. Sign, everywhere at a connection point, is the **load convention**: positive
+means from the grid into the resource, so that a PV plant's power is negative.
+
+A plug-in that exchanges something new makes its own `Signal`; nothing needs to be registered.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+LOAD_CONVENTION = "from the grid into the resource"
+
+
+class Information(StrEnum):
+    """What a controller may be told; each signal belongs to exactly one of these."""
+
+    MEASUREMENTS = "measurements"
+    """Measured at the end of the last step."""
+    FORECAST = "forecast"
+    """What was expected before delivery, with its stated error."""
+    SESSIONS_PLUGGED_IN = "sessions_plugged_in"
+    """State and limits of the vehicles that are plugged in now; nothing about later arrivals."""
+    DECLARED_DEPARTURES = "declared_departures"
+    """When the drivers of the vehicles plugged in now said they would leave."""
+    PERFECT = "perfect"
+    """The future as it will be: for baselines and bounds only."""
+
+
+class MeetsAt(StrEnum):
+    """How an output finds its inputs when the scenario does not say."""
+
+    CONNECTION_POINT = "connection_point"
+    """Ports of the same signal connect where their elements share a connection point."""
+    ELEMENT = "element"
+    """Ports of the same signal connect only when they speak of the very same elements."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signal:
+    """A physical or economic quantity that ports exchange."""
+
+    name: str
+    """Name with its unit as suffix, as in `power_kw`."""
+    unit: str
+    """Unit as UDUNITS reads it (netCDF attribute `units`)."""
+    long_name: str
+    positive: str = ""
+    """What a positive value means, for quantities that have a direction."""
+    extensive: bool = False
+    """Whether values of several sources at one place add up (powers do, voltages do not)."""
+    meets_at: MeetsAt = MeetsAt.ELEMENT
+    information: Information = Information.MEASUREMENTS
+    may_be_nan: bool = False
+    """Whether NaN is a legal value (no vehicle, bus without supply, step not solved)."""
+    cell_method: str = "mean"
+    """CF `cell_methods` over a step: 'mean' holds over [t, t + step), 'point' is its end."""
+
+
+_AT_CONNECTION_POINT = MeetsAt.CONNECTION_POINT
+
+# What flows at connection points
+POWER = Signal(
+    name="power_kw",
+    unit="kW",
+    long_name="active power",
+    positive=LOAD_CONVENTION,
+    extensive=True,
+    meets_at=_AT_CONNECTION_POINT,
+)
+REACTIVE_POWER = Signal(
+    name="reactive_power_kvar",
+    unit="kvar",
+    long_name="reactive power",
+    positive=LOAD_CONVENTION,
+    extensive=True,
+    meets_at=_AT_CONNECTION_POINT,
+)
+VOLTAGE = Signal(
+    name="voltage_pu",
+    unit="1",
+    long_name="voltage magnitude at the connection point, mean of its phases, per unit of nominal",
+    meets_at=_AT_CONNECTION_POINT,
+    may_be_nan=True,
+)
+VOLTAGE_UNBALANCE = Signal(
+    name="voltage_unbalance_percent",
+    unit="percent",
+    long_name="negative over positive sequence voltage at the connection point",
+    meets_at=_AT_CONNECTION_POINT,
+    may_be_nan=True,
+)
+
+# The grid
+BUS_VOLTAGE = Signal(
+    name="bus_voltage_pu",
+    unit="1",
+    long_name="voltage magnitude, phase to neutral, per unit of nominal",
+    may_be_nan=True,
+)
+LINE_CURRENT = Signal(
+    name="line_current_a",
+    unit="A",
+    long_name="current magnitude, larger of the two ends",
+    may_be_nan=True,
+)
+LINE_POWER = Signal(
+    name="line_power_kw",
+    unit="kW",
+    long_name="active power entering the line at its from end",
+    positive="from the from bus to the to bus",
+    may_be_nan=True,
+)
+LINE_LOADING = Signal(
+    name="line_loading_percent",
+    unit="percent",
+    long_name="current of the most loaded phase over the rated current",
+    may_be_nan=True,
+)
+TRANSFORMER_LOADING = Signal(
+    name="transformer_loading_percent",
+    unit="percent",
+    long_name="apparent power of the more loaded side over the rated power",
+    may_be_nan=True,
+)
+LOSSES = Signal(
+    name="losses_kw",
+    unit="kW",
+    long_name="active power lost in lines and transformers",
+    may_be_nan=True,
+)
+SLACK_POWER = Signal(
+    name="slack_power_kw",
+    unit="kW",
+    long_name="active power drawn from the external grid",
+    positive="from the external grid into this grid",
+    may_be_nan=True,
+)
+SLACK_REACTIVE_POWER = Signal(
+    name="slack_reactive_power_kvar",
+    unit="kvar",
+    long_name="reactive power drawn from the external grid",
+    positive="from the external grid into this grid",
+    may_be_nan=True,
+)
+UNSOLVED = Signal(
+    name="unsolved",
+    unit="1",
+    long_name="1 where the power flow has no solution at this step, else 0",
+)
+
+# Photovoltaics
+IRRADIANCE = Signal(
+    name="irradiance_w_per_m2",
+    unit="W m-2",
+    long_name="global irradiance on the plane of the modules",
+)
+
+# Storage and electric vehicles
+POWER_SETPOINT = Signal(
+    name="power_setpoint_kw",
+    unit="kW",
+    long_name="active power asked for by the controller",
+    positive=LOAD_CONVENTION,
+)
+PLUGGED_IN = Signal(
+    name="plugged_in",
+    unit="1",
+    long_name="1 while a vehicle is plugged in at the end of the step, else 0",
+    information=Information.SESSIONS_PLUGGED_IN,
+    cell_method="point",
+)
+STATE_OF_CHARGE = Signal(
+    name="state_of_charge",
+    unit="1",
+    long_name="stored energy over energy capacity, at the end of the step",
+    information=Information.SESSIONS_PLUGGED_IN,
+    may_be_nan=True,
+    cell_method="point",
+)
+STATE_OF_HEALTH = Signal(
+    name="state_of_health",
+    unit="1",
+    long_name="usable over original energy capacity, at the end of the step",
+    information=Information.SESSIONS_PLUGGED_IN,
+    may_be_nan=True,
+    cell_method="point",
+)
+POWER_MIN = Signal(
+    name="power_min_kw",
+    unit="kW",
+    long_name="lowest active power possible in the next step",
+    positive=LOAD_CONVENTION,
+    information=Information.SESSIONS_PLUGGED_IN,
+    cell_method="point",
+)
+POWER_MAX = Signal(
+    name="power_max_kw",
+    unit="kW",
+    long_name="highest active power possible in the next step",
+    positive=LOAD_CONVENTION,
+    information=Information.SESSIONS_PLUGGED_IN,
+    cell_method="point",
+)
+ENERGY_REQUIRED = Signal(
+    name="energy_required_kwh",
+    unit="kWh",
+    long_name="energy still to be drawn at the connection point to reach the required state",
+    information=Information.SESSIONS_PLUGGED_IN,
+    cell_method="point",
+)
+DEPARTURE = Signal(
+    name="departure_s",
+    unit="s",
+    long_name="declared departure, seconds since the start of the scenario",
+    information=Information.DECLARED_DEPARTURES,
+    may_be_nan=True,
+    cell_method="point",
+)
+
+# Market
+POSITION = Signal(
+    name="position_kw",
+    unit="kW",
+    long_name="power bought day-ahead by the balance responsible party",
+    positive="net consumption of the portfolio",
+)
+IMBALANCE = Signal(
+    name="imbalance_kwh",
+    unit="kWh",
+    long_name="allocated volume minus position since the settlement period began, end of the step",
+    positive="shortage: the portfolio consumes more than planned",
+    cell_method="point",
+)
