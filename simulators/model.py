@@ -197,6 +197,10 @@ class Model(ABC):
 
     Config: ClassVar[type[ModelConfig]]
     """The keys a scenario may give; validated before the model is built."""
+    offers_connection_points: ClassVar[bool] = False
+    """Whether other models can be connected to it: true for grids, which are built first."""
+    connection_points: tuple[str, ...] | None = None
+    """Names of the connection points it offers."""
 
     def __init__(self, context: BuildContext, step_size: int) -> None:
         self.name = context.name
@@ -234,6 +238,10 @@ class Model(ABC):
     def summary(self) -> Mapping[str, float]:
         """Return counters of the run that belong in the record, by name."""
         return {}
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return what a user should know of how this model read its configuration."""
+        return ()
 
     def close(self) -> None:  # noqa: B027 -- most models have nothing to release
         """Release whatever the model holds; called once, also after an error."""

@@ -1,0 +1,147 @@
+"""Builds the models that a scenario names, in the order in which they need each other."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gridloom.controllers.controller import ControlContext
+from gridloom.scenarios.schema import Scenario
+from gridloom.scenarios.types import find_type
+from gridloom.simulators.errors import Problem, ScenarioError, listing, nearest
+from gridloom.simulators.market import TakesPosition
+from gridloom.simulators.model import BuildContext, Direction, Forecast, Model
+from gridloom.simulators.quantities import ModelConfig
+from gridloom.simulators.signals import POWER
+
+
+def build_models(scenario: Scenario, folders: Sequence[Path]) -> dict[str, Model]:
+    """Return all models of a scenario by name: simulators in the file's order, then controllers.
+
+    Raises:
+        ScenarioError: with every problem that the models found in their configuration; keys are
+            complete, locations are for the reader to add.
+    """
+    points: tuple[str, ...] | None = None
+    built: dict[str, Model] = {}
+    problems: list[Problem] = []
+    grids = [
+        n for n, c in scenario.simulators.items() if _model_type(n, c).offers_connection_points
+    ]
+    if len(grids) > 1:
+        raise ScenarioError(
+            Problem(message=f"several grids: {listing(grids)}", key=("simulators", grids[1]))
+        )
+    others = [name for name in scenario.simulators if name not in grids]
+    for name in (*grids, *others):
+        context = _context(scenario, folders, name, points)
+        config = scenario.simulators[name]
+        try:
+            built[name] = _model_type(name, config)(config, context)
+        except ScenarioError as error:
+            problems += error.below(("simulators", name)).problems
+            if name in grids:
+                raise ScenarioError(*problems) from error
+            continue
+        if name in grids:
+            points = built[name].connection_points
+            problems += _group_problems(scenario, points or ())
+    if problems:
+        raise ScenarioError(*problems)
+    simulators = {name: built[name] for name in scenario.simulators}
+    _buy_positions(simulators)
+    return {**simulators, **_controllers(scenario, folders, simulators, points)}
+
+
+def _controllers(
+    scenario: Scenario,
+    folders: Sequence[Path],
+    simulators: Mapping[str, Model],
+    points: tuple[str, ...] | None,
+) -> dict[str, Model]:
+    built: dict[str, Model] = {}
+    problems: list[Problem] = []
+    for name, config in scenario.controllers.items():
+        context = _context(scenario, folders, name, points)
+        try:
+            built[name] = find_type("controllers", config.type)(
+                config, ControlContext(build=context, models=simulators)
+            )
+        except ScenarioError as error:
+            problems += error.below(("controllers", name)).problems
+    if problems:
+        raise ScenarioError(*problems)
+    return built
+
+
+def _model_type(name: str, config: ModelConfig) -> type[Any]:
+    found = find_type("simulators", config.type)
+    if not issubclass(found, Model):
+        raise ScenarioError(
+            Problem(message=f"{found!r} is not a Model", key=("simulators", name, "type"))
+        )
+    return found
+
+
+def _context(
+    scenario: Scenario, folders: Sequence[Path], name: str, points: tuple[str, ...] | None
+) -> BuildContext:
+    return BuildContext(
+        name=name,
+        start=scenario.start,
+        duration_s=scenario.duration_s,
+        seed=scenario.seed,
+        folders=tuple(folders),
+        connection_points=points,
+        groups={group: tuple(members) for group, members in scenario.groups.items()},
+    )
+
+
+def _group_problems(scenario: Scenario, points: Sequence[str]) -> list[Problem]:
+    known = set(points)
+    return [
+        Problem(
+            message=f"'{member}' is not a connection point of the grid",
+            key=("groups", group, i),
+            expected=f"one of {listing(points)}",
+            suggestion=nearest(member, points),
+        )
+        for group, members in scenario.groups.items()
+        for i, member in enumerate(members)
+        if member not in known
+    ]
+
+
+def _buy_positions(simulators: Mapping[str, Model]) -> None:
+    """Let every market that needs it buy what the portfolio's models forecast (eq. 25)."""
+    for name, market in simulators.items():
+        if isinstance(market, TakesPosition) and market.needs_position:
+            forecasts: dict[str, Forecast] = {}
+            for other, model in simulators.items():
+                if _has_power(model):
+                    forecasts[other] = _portfolio_forecast(name, market.portfolio, model)
+            market.take_position(forecasts)
+
+
+def _has_power(model: Model) -> bool:
+    return any(p.signal == POWER and p.direction is Direction.OUTPUT for p in model.ports)
+
+
+def _portfolio_forecast(market: str, portfolio: Sequence[str], model: Model) -> Forecast:
+    """Return what ``model`` forecasts, if all of it belongs to the portfolio."""
+    places = {
+        point
+        for port in model.ports
+        if port.signal == POWER and port.elements is not None
+        for point in port.elements.connection_points or ()
+    }
+    forecast = model.forecast()
+    if forecast is None or not places <= set(portfolio):
+        reason = "makes no forecast" if forecast is None else "is only partly in the portfolio"
+        raise ScenarioError(
+            Problem(
+                message=f"no day-ahead position can be derived: '{model.name}' {reason}",
+                key=("simulators", market, "position_kw"),
+                expected="position_kw: one value in kW a settlement period",
+            )
+        )
+    return forecast

@@ -1,0 +1,168 @@
+"""The command line: `gridloom run|validate|describe|list|schema|report`."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+# One thread a solver: on small systems more threads only wait for each other (NumPy reads this
+# when it is first imported).
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import typer
+
+from gridloom.simulators.errors import GridloomError
+
+if TYPE_CHECKING:
+    from gridloom.scenarios.reader import ScenarioDocument
+
+app = typer.Typer(
+    name="gridloom",
+    help="Co-simulation of smart-grid coordination: one grid, many controllers, comparable "
+    "results.\n\nStart with `gridloom run quickstart`, then `gridloom list`.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+_Source = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="A shipped scenario's name, or a YAML file.")
+]
+_Overrides = Annotated[
+    list[str],
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override one key of the scenario, as in `--set simulators.ev.rated_power_kw=11`.",
+    ),
+]
+_Variant = Annotated[
+    str | None, typer.Option("--variant", metavar="NAME", help="Only this variant.")
+]
+_Out = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Folder below which each run gets its own.")
+]
+
+
+@app.command()
+def run(
+    source: _Source,
+    variant: _Variant = None,
+    overrides: _Overrides = [],  # noqa: B006 -- typer reads the default, nobody changes it
+    out: _Out = Path("outputs"),
+    force: Annotated[
+        bool, typer.Option("--force", help="Compute even if an identical run is complete.")
+    ] = False,
+) -> None:
+    """Run a scenario (all its variants) and write record, KPIs and report."""
+    from gridloom.scenarios.display import print_runs
+    from gridloom.scenarios.runner import run as run_scenario
+
+    runs = run_scenario(source, out=out, overrides=overrides, variant=variant, force=force)
+    print_runs(runs)
+
+
+@app.command()
+def validate(source: _Source, overrides: _Overrides = []) -> None:  # noqa: B006
+    """Check a scenario file and say everything that is wrong with it."""
+    document = _read(source, overrides)
+    variants = f", variants: {', '.join(document.variants)}" if document.variants else ""
+    print(f"{document.name}: valid ({document.path}{variants})")
+
+
+@app.command()
+def describe(
+    source: _Source,
+    variant: _Variant = None,
+    overrides: _Overrides = [],  # noqa: B006
+) -> None:
+    """Show a scenario's models, ports, couplings, loops and information sets."""
+    from gridloom.scenarios.display import print_description
+
+    document = _read(source, overrides)
+    chosen = variant or next(iter(document.variants), None)
+    print_description(document, chosen)
+
+
+@app.command(name="list")
+def list_everything() -> None:
+    """List the shipped scenarios and the types of simulators and controllers."""
+    from gridloom.scenarios.display import print_inventory
+
+    print_inventory()
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of scenario files, for completion and checks in an editor.
+
+    Save it (`gridloom schema > gridloom.schema.json`) and start a scenario file with
+    `# yaml-language-server: $schema=gridloom.schema.json`.
+    """
+    import json
+
+    from gridloom.scenarios.schema_export import scenario_schema
+
+    print(json.dumps(scenario_schema(), indent=2))
+
+
+@app.command()
+def report(
+    record: Annotated[Path, typer.Argument(metavar="RECORD", help="A record.h5, or its folder.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Default: report.html beside the record."),
+    ] = None,
+) -> None:
+    """Write the report of a record anew."""
+    from gridloom.scenarios.results.kpis import compute_kpis
+    from gridloom.scenarios.results.record import open_record
+    from gridloom.scenarios.results.report import write_report
+
+    path = record / "record.h5" if record.is_dir() else record
+    target = out or path.with_name("report.html")
+    with open_record(path) as opened:
+        write_report(opened, compute_kpis(opened), target)
+    print(target)
+
+
+def _read(source: str, overrides: list[str]) -> "ScenarioDocument":
+    from gridloom.scenarios.reader import read_scenario
+
+    return read_scenario(source, overrides)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        import gridloom
+
+        print(f"gridloom {gridloom.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Options that come before a command."""
+
+
+def main() -> None:
+    """Run the command line; every error that gridloom raises on purpose becomes an exit code."""
+    try:
+        app()
+    except GridloomError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

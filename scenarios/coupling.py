@@ -1,0 +1,311 @@
+"""Who sends what to whom: couplings inferred from ports, and added by the scenario.
+
+A port connects to the ports of the same signal at the same connection point. A port that the
+scenario names under `couplings:` takes its sources from there alone. A controller is told of the
+devices it controls, and steers them, alone. What closes a loop is handed over one step late, and
+`gridloom describe` says so.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gridloom.controllers.controller import Controller
+from gridloom.scenarios.places import ambiguity, meet, pairs
+from gridloom.scenarios.schema import CouplingConfig
+from gridloom.simulators.errors import Key, Problem, ScenarioError, listing, nearest
+from gridloom.simulators.market import TakesPosition
+from gridloom.simulators.model import Direction, FloatArray, Model, Port
+from gridloom.simulators.quantities import format_duration
+from gridloom.simulators.signals import POWER_SETPOINT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coupling:
+    """One output port feeding one input port."""
+
+    source: str
+    """Model that sends."""
+    destination: str
+    output: Port
+    input: Port
+    shift_s: int = 0
+    """How much later the destination receives it: 0, or the source's step size in a loop."""
+
+    @property
+    def is_fed_back(self) -> bool:
+        """Whether the value arrives one step late."""
+        return self.shift_s > 0
+
+    def transform(self) -> Callable[[FloatArray], FloatArray] | None:
+        """Return the function that reorders the source's elements into the destination's.
+
+        None where both speak of the same elements in the same order. Values of several elements
+        that meet at one place add up (extensive signals); a value at one place reaches all the
+        elements there (intensive signals), and NaN stands where there is none.
+        """
+        if self.input.elements is None:
+            return None
+        index, taken = pairs(self.output, self.input)
+        shape = self.input.shape
+        in_order = np.arange(shape[0])
+        if self.output.shape == shape and np.array_equal([index, taken], [in_order, in_order]):
+            return None
+
+        def gather(values: FloatArray) -> FloatArray:
+            received = np.zeros(shape)
+            np.add.at(received, index, values[taken])
+            return received
+
+        def spread(values: FloatArray) -> FloatArray:
+            received = np.full(shape, np.nan)
+            received[index] = values[taken]
+            return received
+
+        return gather if self.output.signal.extensive else spread
+
+
+def couple(models: Mapping[str, Model], configured: Sequence[CouplingConfig]) -> list[Coupling]:
+    """Return all couplings of a scenario, ordered by destination, input and source.
+
+    The order of the models in the scenario makes no difference.
+
+    Raises:
+        ScenarioError: a configured coupling names no port or does not fit, a required input has no
+            source, sources contradict each other, or a loop cannot be opened.
+    """
+    explicit, problems = _explicit_couplings(models, configured)
+    if problems:
+        raise ScenarioError(*problems)
+    taken = {(c.destination, c.input.name) for c in explicit}
+    inferred = [c for c in _inferred(models) if (c.destination, c.input.name) not in taken]
+    couplings = sorted([*explicit, *inferred], key=_order)
+    problems = [
+        *_missing_sources(models, couplings),
+        *_contradictions(models, couplings),
+        *_ambiguities(models, inferred),
+        *_sampled_energy(models, couplings),
+    ]
+    if problems:
+        raise ScenarioError(*problems)
+    return _open_loops(models, couplings)
+
+
+def _order(coupling: Coupling) -> tuple[str, ...]:
+    return coupling.destination, coupling.input.name, coupling.source, coupling.output.name
+
+
+def _inferred(models: Mapping[str, Model]) -> Iterator[Coupling]:
+    """Yield the couplings that the ports' signals and places suggest."""
+    outputs = [(name, port) for name, m in models.items() for port in _ports(m, Direction.OUTPUT)]
+    for name, model in models.items():
+        for port in _ports(model, Direction.INPUT):
+            for source, output in outputs:
+                fits = output.signal == port.signal and output.dimensions == port.dimensions
+                if fits and _concerns(models, source, name) and meet(output, port):
+                    yield Coupling(source=source, destination=name, output=output, input=port)
+
+
+def _concerns(models: Mapping[str, Model], source: str, destination: str) -> bool:
+    """Whether what one model sends is any of another's business."""
+    sender, receiver = models[source], models[destination]
+    if isinstance(receiver, Controller):
+        return receiver.controlled.name == source
+    if isinstance(sender, Controller):
+        return sender.controlled.name == destination
+    return source != destination
+
+
+def _ports(model: Model, direction: Direction) -> list[Port]:
+    return [port for port in model.ports if port.direction is direction]
+
+
+def _explicit_couplings(
+    models: Mapping[str, Model], configured: Sequence[CouplingConfig]
+) -> tuple[list[Coupling], list[Problem]]:
+    couplings: list[Coupling] = []
+    problems: list[Problem] = []
+    for i, config in enumerate(configured):
+        try:
+            couplings.append(_explicit(models, config, ("couplings", i)))
+        except ScenarioError as error:
+            problems += error.problems
+    return couplings, problems
+
+
+def _explicit(models: Mapping[str, Model], configured: CouplingConfig, key: Key) -> Coupling:
+    source, output = _find(models, configured.source, Direction.OUTPUT, (*key, "from"))
+    destination, port = _find(models, configured.destination, Direction.INPUT, (*key, "to"))
+    coupling = Coupling(source=source, destination=destination, output=output, input=port)
+    problem = _misfit(coupling, models[destination])
+    if problem:
+        raise ScenarioError(Problem(message=problem, key=key))
+    return coupling
+
+
+def _misfit(coupling: Coupling, receiver: Model) -> str:
+    """Say why a configured coupling is impossible, or ''."""
+    output, port = coupling.output, coupling.input
+    if output.signal.unit != port.signal.unit:
+        return f"{output.name} is in {output.signal.unit}, {port.name} in {port.signal.unit}"
+    if output.dimensions != port.dimensions:
+        return f"{output.name} and {port.name} have different dimensions"
+    if (output.elements is None) != (port.elements is None):
+        return f"one of {output.name} and {port.name} is a single value, the other is not"
+    if output.elements is not None and not len(pairs(output, port)[0]):
+        return (
+            f"no element of '{coupling.source}' is where an element of '{coupling.destination}' is"
+        )
+    if isinstance(receiver, Controller) and not receiver.may_know(output.signal):
+        return (
+            f"{output.name} belongs to '{output.signal.information}', which '{receiver.name}' may "
+            f"not know"
+        )
+    return ambiguity(output, port)
+
+
+def _find(
+    models: Mapping[str, Model], text: str, direction: Direction, key: Key
+) -> tuple[str, Port]:
+    name, _, signal = text.partition(".")
+    if name not in models:
+        raise ScenarioError(
+            Problem(
+                message=f"there is no model '{name}'",
+                key=key,
+                expected=f"model.signal with a model among {listing(list(models))}",
+                suggestion=nearest(name, models),
+            )
+        )
+    ports = {port.name: port for port in _ports(models[name], direction)}
+    if signal not in ports:
+        raise ScenarioError(
+            Problem(
+                message=f"'{name}' has no {direction} '{signal}'",
+                key=key,
+                expected=f"one of {listing(list(ports))}"
+                if ports
+                else f"a model with {direction}s",
+                suggestion=nearest(signal, ports),
+            )
+        )
+    return name, ports[signal]
+
+
+def _missing_sources(
+    models: Mapping[str, Model], couplings: Sequence[Coupling]
+) -> Iterator[Problem]:
+    fed = {(c.destination, c.input.name) for c in couplings}
+    for name, model in models.items():
+        for port in _ports(model, Direction.INPUT):
+            if port.required and (name, port.name) not in fed:
+                where = f" at its {port.elements.kind}s" if port.elements else ""
+                yield Problem(
+                    message=f"nothing sends '{port.name}' to '{name}'",
+                    key=_key(model),
+                    expected=f"a model with an output '{port.name}'{where}",
+                    suggestion=f"add a controller, such as 'type: basic' with 'controls: {name}'"
+                    if port.signal == POWER_SETPOINT
+                    else "",
+                )
+
+
+def _contradictions(
+    models: Mapping[str, Model], couplings: Sequence[Coupling]
+) -> Iterator[Problem]:
+    """Yield inputs with several sources whose values do not add up, or that cannot be told apart.
+
+    mosaik tells the sources of one input apart by the model they come from.
+    """
+    for (name, signal), group in _by_input(couplings).items():
+        sources = [c.source for c in group]
+        twice = sorted({source for source in sources if sources.count(source) > 1})
+        if twice:
+            message = f"'{twice[0]}' sends two signals to '{signal}' of '{name}'"
+            yield Problem(message=message, key=("couplings",), expected="one coupling of the two")
+        elif len(group) > 1 and not group[0].input.signal.extensive:
+            yield Problem(
+                message=f"{' and '.join(repr(source) for source in sources)} both send "
+                f"'{signal}' to '{name}', and its values do not add up",
+                key=_key(models[name]),
+                expected="a single source",
+            )
+
+
+def _ambiguities(models: Mapping[str, Model], couplings: Sequence[Coupling]) -> Iterator[Problem]:
+    for coupling in couplings:
+        problem = ambiguity(coupling.output, coupling.input)
+        if problem:
+            yield Problem(message=problem, key=_key(models[coupling.destination]))
+
+
+def _by_input(couplings: Sequence[Coupling]) -> dict[tuple[str, str], list[Coupling]]:
+    groups: dict[tuple[str, str], list[Coupling]] = {}
+    for coupling in couplings:
+        groups.setdefault((coupling.destination, coupling.input.name), []).append(coupling)
+    return groups
+
+
+def _sampled_energy(
+    models: Mapping[str, Model], couplings: Sequence[Coupling]
+) -> Iterator[Problem]:
+    """Yield markets that would miss what their sources send between the markets' steps."""
+    for name, model in models.items():
+        if isinstance(model, TakesPosition):
+            steps = {
+                c.source: models[c.source].step_size for c in couplings if c.destination == name
+            }
+            finer = [source for source, step_s in steps.items() if step_s % model.step_size]
+            if finer:
+                yield Problem(
+                    message=f"it steps every {format_duration(model.step_size)}, "
+                    f"'{finer[0]}' every {format_duration(steps[finer[0]])}: some of the energy "
+                    "would not be settled",
+                    key=(*_key(model), "step_size"),
+                    expected="a step_size that divides those of all its sources",
+                )
+
+
+def _key(model: Model) -> Key:
+    return ("controllers" if isinstance(model, Controller) else "simulators", model.name)
+
+
+def _open_loops(models: Mapping[str, Model], couplings: Sequence[Coupling]) -> list[Coupling]:
+    """Feed back one step late what controllers observe, and states that close a loop.
+
+    States are intensive signals; powers must not be late, or energy would not be conserved.
+    """
+
+    def late(coupling: Coupling) -> Coupling:
+        return replace(coupling, shift_s=models[coupling.source].step_size)
+
+    opened = [late(c) if isinstance(models[c.destination], Controller) else c for c in couplings]
+    for i, coupling in enumerate(opened):
+        if _closes_loop(opened, coupling) and not coupling.output.signal.extensive:
+            opened[i] = late(coupling)
+    for coupling in opened:
+        if _closes_loop(opened, coupling):
+            raise ScenarioError(
+                Problem(
+                    message=f"'{coupling.source}' and '{coupling.destination}' wait for each "
+                    f"other within one step (loop through {coupling.output.name})",
+                    key=("couplings",),
+                )
+            )
+    return opened
+
+
+def _closes_loop(couplings: Sequence[Coupling], coupling: Coupling) -> bool:
+    """Whether the source of ``coupling`` waits for its destination within one step."""
+    if coupling.is_fed_back:
+        return False
+    seen, frontier = {coupling.destination}, [coupling.destination]
+    while frontier:
+        here = frontier.pop()
+        if here == coupling.source:
+            return True
+        nearby = {c.destination for c in couplings if c.source == here and not c.is_fed_back}
+        frontier += sorted(nearby - seen)
+        seen |= nearby
+    return False

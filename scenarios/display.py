@@ -1,0 +1,158 @@
+"""What the command line prints: runs, descriptions, inventories."""
+
+from collections.abc import Sequence
+from math import isnan
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from gridloom.controllers.controller import Controller
+from gridloom.scenarios.coupling import Coupling
+from gridloom.scenarios.reader import ScenarioDocument, shipped_scenarios
+from gridloom.scenarios.results.kpi import Kpi
+from gridloom.scenarios.runner import Run, compose
+from gridloom.scenarios.types import known_types
+from gridloom.simulators.model import Direction, Model
+from gridloom.simulators.quantities import format_duration
+
+_WHOLE_FROM = 100
+
+
+def print_runs(runs: Sequence[Run]) -> None:
+    """Print the headline KPIs of runs side by side, and where their files are."""
+    console = Console()
+    console.print(_kpi_table(runs))
+    for run in runs:
+        done = f"computed in {run.wall_time_s:.1f} s" if run.computed else "complete before, shown"
+        console.print(f"{run.scenario.variant or run.scenario.name}: {done}", highlight=False)
+        for path in (run.folder.report, run.folder.record, run.folder.kpis):
+            console.print(f"  {_short(path)}", highlight=False, soft_wrap=True)
+
+
+def _kpi_table(runs: Sequence[Run]) -> Table:
+    title = runs[0].scenario.title or runs[0].scenario.name
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("")
+    for run in runs:
+        table.add_column(run.scenario.variant or run.scenario.name, justify="right")
+    table.add_column("unit")
+    rows: dict[tuple[str, str], Kpi] = {
+        (kpi.name, kpi.of): kpi for run in runs for kpi in run.kpis if kpi.headline
+    }
+    group = ""
+    for key, kpi in rows.items():
+        if kpi.group != group:
+            group = kpi.group
+            table.add_row(f"[bold]{group}[/bold]")
+        values = [{(k.name, k.of): k.value for k in run.kpis}.get(key) for run in runs]
+        label = f"{kpi.label} ({kpi.of})" if kpi.of else kpi.label
+        table.add_row(f"  {label}", *(_number(value) for value in values), _unit(kpi))
+    return table
+
+
+def _number(value: float | None) -> str:
+    """Return a value with three significant digits, whole where it is large."""
+    if value is None or isnan(value):
+        return "-"
+    value = round(value, 9)  # sums of floats that cancel are zero to anyone who reads a table
+    return f"{value:.0f}" if abs(value) >= _WHOLE_FROM or value == round(value) else f"{value:.3g}"
+
+
+def _unit(kpi: Kpi) -> str:
+    return "" if kpi.unit == "1" else kpi.unit
+
+
+def _short(path: Path) -> str:
+    """Return the path as the user would type it from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path.resolve())
+
+
+def print_description(document: ScenarioDocument, variant: str | None) -> None:
+    """Print models, ports, couplings, what is fed back late, and information sets."""
+    composition = compose(document, document.scenario(variant))
+    scenario = composition.scenario
+    console = Console()
+    console.print(f"[bold]{scenario.title or scenario.name}[/bold]", highlight=False)
+    if scenario.description:
+        console.print(scenario.description.strip(), highlight=False)
+    console.print(
+        f"{scenario.start.isoformat()}, {format_duration(scenario.duration_s)}, seed {scenario.seed}, "
+        f"variants: {', '.join(document.variants) or 'none'}; shown: {variant or 'the only one'}",
+        highlight=False,
+    )
+    for name, model in composition.models.items():
+        _print_model(console, name, model)
+    _print_couplings(console, composition.couplings)
+
+
+def _print_model(console: Console, name: str, model: Model) -> None:
+    """Print what a model is, receives, sends, may know, and what the user should know of it."""
+    every = format_duration(model.step_size)
+    console.print(f"\n[bold]{name}[/bold]: {type(model).__name__}, every {every}", highlight=False)
+    lines = {
+        "elements": _elements(model),
+        "receives": _port_names(model, Direction.INPUT),
+        "sends": _port_names(model, Direction.OUTPUT),
+    }
+    if isinstance(model, Controller):
+        lines["may know"] = ", ".join(sorted(model.information))
+        lines["controls"] = model.controlled.name
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(min_width=10)
+    table.add_column()
+    for title, text in lines.items():
+        if text:
+            table.add_row(f"  {title}", text)
+    for remark in model.remarks():
+        table.add_row("  note", remark)
+    console.print(table, highlight=False)
+
+
+def _elements(model: Model) -> str:
+    sizes = {p.elements.kind: len(p.elements) for p in model.ports if p.elements is not None}
+    return ", ".join(f"{size} {kind.replace('_', ' ')}" for kind, size in sizes.items())
+
+
+def _port_names(model: Model, direction: Direction) -> str:
+    return ", ".join(port.name for port in model.ports if port.direction is direction)
+
+
+def _print_couplings(console: Console, couplings: Sequence[Coupling]) -> None:
+    """Print who sends what to whom, one line a signal and destination."""
+    table = Table(title="\nCouplings", title_justify="left", box=None, pad_edge=False)
+    for heading in ("from", "to", "signal", "when"):
+        table.add_column(heading)
+    merged: dict[tuple[str, str, int], list[str]] = {}
+    for each in couplings:
+        key = (each.destination, each.output.name, each.shift_s)
+        merged.setdefault(key, []).append(each.source)
+    for (destination, signal, shift_s), sources in merged.items():
+        when = f"{format_duration(shift_s)} later (closes a loop)" if shift_s else "at once"
+        table.add_row(" + ".join(sources), destination, signal, when)
+    console.print(table)
+
+
+def print_inventory() -> None:
+    """Print shipped scenarios and known types."""
+    from gridloom.scenarios.reader import read_scenario
+
+    console = Console()
+    scenarios = Table(title="Scenarios", title_justify="left", box=None, pad_edge=False)
+    for heading in ("name", "title", "variants"):
+        scenarios.add_column(heading)
+    for name in sorted(shipped_scenarios()):
+        document = read_scenario(name)
+        scenarios.add_row(name, document.title, ", ".join(document.variants))
+    console.print(scenarios)
+    for kind in ("simulators", "controllers"):
+        table = Table(title=kind.capitalize(), title_justify="left", box=None, pad_edge=False)
+        table.add_column("type")
+        table.add_column("what it is")
+        for name, entry_point in sorted(known_types(kind).items()):
+            summary = (entry_point.load().__doc__ or "").strip().splitlines()
+            table.add_row(name, summary[0] if summary else "")
+        console.print(table)

@@ -1,0 +1,59 @@
+"""What a record must say so that the run can be understood and repeated."""
+
+import json
+import platform
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from gridloom.scenarios.schema import Scenario
+
+_DEPENDENCIES = ("h5py", "mosaik", "numpy", "pandapower", "power-grid-model", "pydantic", "xarray")
+
+
+def provenance(scenario: Scenario, digest: str, folders: Sequence[Path]) -> dict[str, str]:
+    """Return the root attributes of a record: scenario, versions, platform, revision.
+
+    Args:
+        scenario: what is run; written fully resolved, defaults included.
+        digest: the identity of the run.
+        folders: where the scenario's files were looked up.
+    """
+    return {
+        "title": scenario.title or scenario.name,
+        "scenario_name": scenario.name,
+        "variant": scenario.variant or "",
+        "scenario": json.dumps(scenario.resolved(), ensure_ascii=False),
+        "scenario_folders": json.dumps([str(folder) for folder in folders]),
+        "digest": digest,
+        "seed": str(scenario.seed),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "gridloom_version": version("gridloom"),
+        "dependencies": json.dumps({name: _version(name) for name in _DEPENDENCIES}),
+        "platform": f"{platform.platform()}, Python {platform.python_version()}",
+        "git_revision": _git_revision(folders[0] if folders else Path()),
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _git_revision(folder: Path) -> str:
+    """Return the revision of the repository the scenario lies in, or '' outside of one."""
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return answer.stdout.strip()

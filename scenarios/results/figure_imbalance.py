@@ -1,0 +1,154 @@
+"""Figure: imbalance in each settlement period and its cost."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from gridloom.scenarios.results.downsampling import IndexArray, keep_extremes
+from gridloom.scenarios.results.figure_style import (
+    BLUE,
+    COLUMNS,
+    GREY,
+    INK,
+    VERMILLION,
+    ReportFigure,
+    at_time,
+    legend_above,
+    new_axes,
+    svg_bytes,
+    time_axis,
+)
+from gridloom.scenarios.results.kpis_market import period_imbalance_kwh
+from gridloom.scenarios.results.record_parts import Recording
+from gridloom.scenarios.results.wording import LocalTime, counted, number
+from gridloom.simulators.model import FloatArray
+from gridloom.simulators.signals import IMBALANCE
+
+_KWH_PER_MWH = 1000.0
+_MOST_LABELS = 16
+_PERIOD_COLUMNS = (
+    "period_start_s",
+    "period_stop_s",
+    "imbalance_price_shortage_eur_per_mwh",
+    "imbalance_price_surplus_eur_per_mwh",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Settlement:
+    """What each settlement period came to; arrays (settlement_period,)."""
+
+    first_row: IndexArray
+    last_row: IndexArray
+    imbalance_kwh: FloatArray
+    """Shortage positive."""
+    cost_eur: FloatArray
+
+
+def imbalance_figure(market: Recording, clock: LocalTime) -> ReportFigure | None:
+    """Draw the imbalance of each settlement period as a bar, and how it came about as a line."""
+    if any(name not in market for name in _PERIOD_COLUMNS):
+        return None
+    settlement = _settle(market)
+    if not len(settlement.imbalance_kwh):
+        return None
+    title = _title(settlement)
+    short, surplus = settlement.imbalance_kwh > 0, settlement.imbalance_kwh < 0
+    labels = len(settlement.cost_eur) <= _MOST_LABELS
+    caption = (
+        "Imbalance in kWh, allocated volume minus day-ahead position: positive is shortage (more "
+        f"consumed than bought; {counted(int(short.sum()), 'period')}), negative is surplus "
+        f"({counted(int(surplus.sum()), 'period')}). Bars: whole period; line: running within it. "
+        + ("Number at a bar: its cost in EUR: " if labels else "Cost of a period: ")
+        + "shortage at the shortage price, surplus credited at the surplus price (a negative cost "
+        f"is income). Prices as recorded with '{market.name}'."
+    )
+    return ReportFigure(
+        key=f"imbalance-{market.name}",
+        title=title,
+        caption=caption,
+        alternative=f"Imbalance of each settlement period as bars. {title}.",
+        svg=_draw(market, settlement, clock),
+    )
+
+
+def _settle(market: Recording) -> _Settlement:
+    """Settle every period that began: C- times shortage less C+ times surplus.
+
+    Source: Zafar et al., ISGT Europe 2021, eq. (21).
+    """
+    imbalance_kwh, periods = period_imbalance_kwh(market)
+    start_s, stop_s, shortage_price, surplus_price = (
+        market.values(name)[periods] for name in _PERIOD_COLUMNS
+    )
+    row_s = np.arange(len(market.start)) * market.step_s
+    price = np.where(imbalance_kwh > 0, shortage_price, surplus_price)
+    return _Settlement(
+        first_row=np.searchsorted(row_s, start_s),
+        last_row=np.searchsorted(row_s, stop_s) - 1,
+        imbalance_kwh=imbalance_kwh,
+        cost_eur=imbalance_kwh * price / _KWH_PER_MWH,
+    )
+
+
+def _title(settlement: _Settlement) -> str:
+    kwh = settlement.imbalance_kwh
+    short, surplus = float(kwh[kwh > 0].sum()), float(-kwh[kwh < 0].sum())
+    cost = float(settlement.cost_eur.sum())
+    outcome = f"costs {number(cost)} EUR" if cost >= 0 else f"earns {number(-cost)} EUR"
+    return (
+        f"The imbalance of {number(short)} kWh shortage and {number(surplus)} kWh surplus {outcome}"
+    )
+
+
+def _draw(market: Recording, settlement: _Settlement, clock: LocalTime) -> bytes:
+    figure, axes = new_axes()
+    edges = at_time(clock, market.edges)
+    left, right = edges[settlement.first_row], edges[settlement.last_row + 1]
+    kwh = settlement.imbalance_kwh
+    for sign, colour, label in ((1, VERMILLION, "shortage"), (-1, BLUE, "surplus")):
+        chosen = kwh * sign > 0
+        if chosen.any():
+            axes.bar(
+                left[chosen],
+                kwh[chosen],
+                width=(right - left)[chosen],
+                align="edge",
+                color=colour,
+                alpha=0.45,
+                edgecolor=colour,
+                label=label,
+            )
+    _draw_running(axes, market, settlement, edges)
+    axes.axhline(0, color=GREY, linewidth=0.8)
+    axes.margins(y=0.16)
+    if len(kwh) <= _MOST_LABELS:
+        for x, y, cost in zip((left + right) / 2, kwh, settlement.cost_eur, strict=True):
+            axes.annotate(
+                f"{cost:+.3f} EUR".replace("-", "\N{MINUS SIGN}"),
+                (x, y),
+                xytext=(0, 3 if y >= 0 else -3),
+                textcoords="offset points",
+                ha="center",
+                va="bottom" if y >= 0 else "top",
+                color=INK,
+            )
+    axes.set_ylabel("imbalance (kWh)")
+    time_axis(axes, clock, market.edges)
+    legend_above(axes, 3)
+    return svg_bytes(figure)
+
+
+def _draw_running(
+    axes: Axes, market: Recording, settlement: _Settlement, edges: FloatArray
+) -> None:
+    """Draw how the imbalance grows from zero within each period."""
+    running_kwh = market.values(IMBALANCE.name)
+    columns = max(2, COLUMNS // len(settlement.first_row))
+    label: str | None = "running imbalance"
+    for first, last in zip(settlement.first_row, settlement.last_row, strict=True):
+        values = np.concatenate([[0.0], running_kwh[first : last + 1]])
+        kept = keep_extremes(values, columns)
+        axes.plot(edges[first : last + 2][kept], values[kept], color=INK, label=label)
+        label = None

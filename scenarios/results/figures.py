@@ -1,0 +1,36 @@
+"""The figures of the report, in their order; what the record does not have is left out."""
+
+from typing import TYPE_CHECKING
+
+from gridloom.scenarios.results.figure_imbalance import imbalance_figure
+from gridloom.scenarios.results.figure_line_current import line_current_figure
+from gridloom.scenarios.results.figure_map import map_figure
+from gridloom.scenarios.results.figure_power import power_figure
+from gridloom.scenarios.results.figure_state_of_charge import state_of_charge_figure
+from gridloom.scenarios.results.figure_style import ReportFigure, figure_style
+from gridloom.scenarios.results.figure_voltage import voltage_figure
+from gridloom.scenarios.results.line_loading import line_loading
+from gridloom.scenarios.results.record_parts import RecordParts, parts_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def report_figures(record: "xr.DataTree") -> list[ReportFigure]:
+    """Draw everything there is to see in a record."""
+    with figure_style():
+        drawn = _draw_all(parts_of(record))
+    return [figure for figure in drawn if figure is not None]
+
+
+def _draw_all(parts: RecordParts) -> list[ReportFigure | None]:
+    grid, clock = parts.grid, parts.clock
+    loading = line_loading(grid) if grid else None
+    return [
+        line_current_figure(grid, loading, clock) if grid and loading else None,
+        power_figure(parts),
+        *(imbalance_figure(market, clock) for market in parts.markets),
+        *(state_of_charge_figure(storage, clock) for storage in parts.storages),
+        voltage_figure(grid, clock) if grid else None,
+        map_figure(grid, loading) if grid and loading else None,
+    ]

@@ -1,0 +1,47 @@
+"""Key performance indicators: pure functions of a record.
+
+Models are recognised by what they record, not by their names: whoever has line currents is the
+grid, whoever has an imbalance is the market. Steps without a solution (NaN) count for nothing,
+except as unsolved. Each module `kpis_*` holds one family, with formulas and sources.
+"""
+
+from typing import TYPE_CHECKING
+
+from gridloom.scenarios.results.kpi import Kpi, read_kpis_csv, write_kpis_csv
+from gridloom.scenarios.results.kpis_energy import energy_kpis
+from gridloom.scenarios.results.kpis_grid import grid_kpis
+from gridloom.scenarios.results.kpis_market import market_kpis
+from gridloom.scenarios.results.kpis_sessions import session_kpis
+from gridloom.scenarios.results.kpis_storage import storage_kpis
+from gridloom.scenarios.results.kpis_voltage import voltage_kpis
+from gridloom.scenarios.results.record_parts import Recording, parts_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Kpi", "compute_kpis", "read_kpis_csv", "write_kpis_csv"]
+
+
+def compute_kpis(record: "xr.DataTree") -> list[Kpi]:
+    """Return all indicators that a record allows, in the order to print them.
+
+    Where a record holds several markets or fleets, `Kpi.of` begins with the model's name.
+    """
+    parts = parts_of(record)
+    kpis: list[Kpi] = []
+    for market, of in _with_names(parts.markets):
+        kpis += market_kpis(market, of)
+    if parts.grid is not None:
+        kpis += grid_kpis(parts.grid)
+        kpis += voltage_kpis(parts.grid)
+    for fleet, of in _with_names(parts.storages):
+        kpis += session_kpis(fleet, of)
+    kpis += energy_kpis(parts.devices)
+    for storage, of in _with_names(parts.storages):
+        kpis += storage_kpis(storage, of)
+    return kpis
+
+
+def _with_names(recordings: tuple[Recording, ...]) -> list[tuple[Recording, str]]:
+    """Pair each model with its name, or with '' if it is the only one of its kind."""
+    return [(r, r.name if len(recordings) > 1 else "") for r in recordings]

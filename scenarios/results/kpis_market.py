@@ -1,0 +1,84 @@
+"""What a balance responsible party's deviations from its position cost.
+
+Source: Zafar et al., ISGT Europe 2021, eqs. (21) and (28), in load convention: a positive
+imbalance is a shortage (the portfolio consumed more than planned).
+"""
+
+import numpy as np
+
+from gridloom.scenarios.results.kpi import Indicator, Kpi
+from gridloom.scenarios.results.record_parts import Recording
+from gridloom.simulators.model import FloatArray
+from gridloom.simulators.signals import IMBALANCE
+
+_COST = Indicator(
+    name="imbalance_cost_eur",
+    unit="EUR",
+    group="Market",
+    label="imbalance cost, eq. (21)",
+    headline=True,
+)
+_SHORTAGE_COST = Indicator(
+    name="shortage_cost_eur",
+    unit="EUR",
+    group="Market",
+    label="cost of shortage only, eq. (28)",
+    headline=True,
+)
+_SHORTAGE = Indicator(
+    name="shortage_kwh", unit="kWh", group="Market", label="shortage", headline=True
+)
+_SURPLUS = Indicator(name="surplus_kwh", unit="kWh", group="Market", label="surplus", headline=True)
+_IMBALANCE = Indicator(
+    name="imbalance_kwh", unit="kWh", group="Market", label="imbalance, shortage less surplus"
+)
+_PERIOD_STOP = "period_stop_s"
+_SHORTAGE_PRICE = "imbalance_price_shortage_eur_per_mwh"
+_SURPLUS_PRICE = "imbalance_price_surplus_eur_per_mwh"
+_KWH_PER_MWH = 1000.0
+
+
+def market_kpis(market: Recording, of: str = "") -> list[Kpi]:
+    """Return imbalance energy and cost, in total and of each settlement period that began.
+
+    With the imbalance E (kWh) at the end of each period, the price C- of shortage and C+ of
+    surplus (EUR/MWh):
+
+    - `imbalance_cost_eur` = sum C- max(E, 0) - C+ max(-E, 0), eq. (21);
+    - `shortage_cost_eur` = sum C- max(E, 0), eq. (28).
+
+    A period that the run cuts short is settled on what it has. A record without settlement
+    periods or prices gives nothing.
+    """
+    if any(name not in market for name in (_PERIOD_STOP, _SHORTAGE_PRICE, _SURPLUS_PRICE)):
+        return []
+    imbalance_kwh, periods = period_imbalance_kwh(market)
+    shortage_kwh, surplus_kwh = np.maximum(imbalance_kwh, 0.0), np.maximum(-imbalance_kwh, 0.0)
+    shortage_eur = shortage_kwh * market.values(_SHORTAGE_PRICE)[periods] / _KWH_PER_MWH
+    surplus_eur = surplus_kwh * market.values(_SURPLUS_PRICE)[periods] / _KWH_PER_MWH
+    columns = (
+        (_COST, shortage_eur - surplus_eur),
+        (_SHORTAGE_COST, shortage_eur),
+        (_SHORTAGE, shortage_kwh),
+        (_SURPLUS, surplus_kwh),
+        (_IMBALANCE, imbalance_kwh),
+    )
+    names = [f"{of} period {period + 1}".strip() for period in periods]
+    totals = [indicator.total(values.sum(), of) for indicator, values in columns]
+    return totals + [
+        indicator.part(value, name)
+        for indicator, values in columns
+        for name, value in zip(names, values, strict=True)
+    ]
+
+
+def period_imbalance_kwh(market: Recording) -> tuple[FloatArray, list[int]]:
+    """Return the imbalance at the end of each settlement period that began, and which they are.
+
+    The recorded imbalance runs within a period, so its last row there is the period's.
+    """
+    running_kwh = market.values(IMBALANCE.name)
+    row_end_s = np.arange(1, len(running_kwh) + 1) * market.step_s
+    last_row = np.searchsorted(row_end_s, market.values(_PERIOD_STOP), side="right") - 1
+    begun = np.flatnonzero(np.diff(last_row, prepend=-1) > 0)
+    return running_kwh[last_row[begun]], [int(period) for period in begun]

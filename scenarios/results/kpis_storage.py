@@ -1,0 +1,69 @@
+"""How hard batteries worked, and how much of their health it cost."""
+
+import numpy as np
+
+from gridloom.scenarios.results.kpi import Indicator, Kpi
+from gridloom.scenarios.results.record_parts import Recording
+from gridloom.simulators.signals import POWER, STATE_OF_HEALTH
+
+_SECONDS_PER_HOUR = 3600.0
+_THROUGHPUT = Indicator(
+    name="battery_throughput_kwh",
+    unit="kWh",
+    group="Storage",
+    label="energy charged plus discharged",
+)
+_DISCHARGED = Indicator(
+    name="battery_discharged_kwh", unit="kWh", group="Storage", label="energy discharged"
+)
+_CYCLES = Indicator(
+    name="equivalent_full_cycles",
+    unit="1",
+    group="Storage",
+    label="equivalent full cycles, mean of all batteries",
+)
+_AGEING = Indicator(
+    name="state_of_health_lost_percent",
+    unit="percent",
+    group="Storage",
+    label="state of health lost, mean of all batteries",
+)
+
+
+def storage_kpis(storage: Recording, of: str = "") -> list[Kpi]:
+    """Return throughput, cycles and ageing.
+
+    - throughput: sum |P| dt, measured at the connection points;
+    - equivalent full cycles: throughput over twice the energy capacity of all batteries (of a
+      fleet: one a session);
+    - ageing: the first recorded state of health less the last, mean of the batteries. A charging
+      point counts for the vehicles that use it.
+    """
+    kpis: list[Kpi] = []
+    if POWER.name in storage:
+        power_kws, discharge_kws = 0.0, 0.0
+        for power_kw in storage.blocks(POWER.name):
+            power_kws += float(np.nansum(np.abs(power_kw)))
+            discharge_kws += float(np.nansum(np.maximum(-power_kw, 0.0)))
+        throughput_kwh = power_kws * storage.step_s / _SECONDS_PER_HOUR
+        kpis += [
+            _THROUGHPUT.total(throughput_kwh, of),
+            _DISCHARGED.total(discharge_kws * storage.step_s / _SECONDS_PER_HOUR, of),
+        ]
+        capacity_kwh = _energy_capacity_kwh(storage)
+        if capacity_kwh > 0:
+            kpis.append(_CYCLES.total(throughput_kwh / (2.0 * capacity_kwh), of))
+    if STATE_OF_HEALTH.name in storage:
+        health = storage.rows[STATE_OF_HEALTH.name]
+        lost = health.isel(time=0).to_numpy() - health.isel(time=-1).to_numpy()
+        if np.isfinite(lost).any():
+            kpis.append(_AGEING.total(100.0 * np.nanmean(lost), of))
+    return kpis
+
+
+def _energy_capacity_kwh(storage: Recording) -> float:
+    """Return the energy capacity of all batteries together, 0 if unknown."""
+    for name in ("session_energy_capacity_kwh", "energy_capacity_kwh"):
+        if name in storage:
+            return float(storage.values(name).sum())
+    return 0.0

@@ -1,0 +1,34 @@
+"""The record of a run: one HDF5 file that follows the netCDF-4 and CF conventions.
+
+    /                        Conventions, schema_version, start, provenance, failure
+    ├── run_status           how the run ended (flag_meanings name the values)
+    ├── committed_time_s     rows with a time before it are valid
+    ├── grid/                one group a model: model_type, role, step_size_s, its summary
+    │   ├── time             (time)                 seconds since the start, UTC
+    │   ├── line, phase      (line), (phase)        names
+    │   ├── line_current_a   (time, line, phase)    one variable an output port
+    │   └── line_rated_current_a  (line)            one a static variable
+    └── unfinished_rows/     only until the record is closed: rows that fill no chunk yet
+
+`RecordWriter` writes it, `open_record` reads it with xarray, and so does anything that reads
+netCDF-4 or HDF5. The names of the file's constants are in `record_layout`.
+"""
+
+from gridloom.scenarios.results.record_layout import (
+    SCHEMA_VERSION,
+    Compression,
+    RecordedModel,
+    RunStatus,
+)
+from gridloom.scenarios.results.record_reader import open_record, record_status
+from gridloom.scenarios.results.record_writer import RecordWriter
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Compression",
+    "RecordWriter",
+    "RecordedModel",
+    "RunStatus",
+    "open_record",
+    "record_status",
+]

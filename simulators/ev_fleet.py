@@ -1,0 +1,267 @@
+"""Electric vehicles: charging sessions, one vehicle a charging point, stepped as arrays."""
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from gridloom.simulators.battery import BatteryLimits, power_envelope, stored_energy_change, wear
+from gridloom.simulators.errors import listing
+from gridloom.simulators.ev_config import EvFleetConfig
+from gridloom.simulators.ev_generators import HomeCharging, PeriodTable
+from gridloom.simulators.ev_schedule import uncoordinated_schedule
+from gridloom.simulators.ev_session_reader import read_sessions
+from gridloom.simulators.ev_sessions import (
+    FleetVehicle,
+    SessionTable,
+    reachable_state_of_charge,
+    whole_steps,
+)
+from gridloom.simulators.model import (
+    BuildContext,
+    Direction,
+    ElementSet,
+    FloatArray,
+    Forecast,
+    Inputs,
+    Model,
+    Outputs,
+    Port,
+    StaticVariable,
+)
+from gridloom.simulators.profiles.placement import points_at
+from gridloom.simulators.quantities import ModelConfig
+from gridloom.simulators.signals import (
+    DEPARTURE,
+    ENERGY_REQUIRED,
+    PLUGGED_IN,
+    POWER,
+    POWER_MAX,
+    POWER_MIN,
+    POWER_SETPOINT,
+    REACTIVE_POWER,
+    STATE_OF_CHARGE,
+    STATE_OF_HEALTH,
+)
+
+_RECORDED = (POWER, REACTIVE_POWER, STATE_OF_CHARGE, PLUGGED_IN, STATE_OF_HEALTH)
+_FOR_CONTROLLERS = (POWER_MIN, POWER_MAX, ENERGY_REQUIRED, DEPARTURE)
+_TOLERANCE = 1e-9
+
+
+class EvFleet(Model):
+    """One vehicle a charging point; obeys setpoints as far as its battery allows.
+
+    A vehicle is plugged in during the whole steps between its arrival and its departure. What it
+    reports with the cell method 'point' describes the end of the step: the last step before its
+    departure still tells the state of charge it leaves with, and what can be asked of it in the
+    next step is told for the vehicles that are there now.
+
+    Energy balance, bounds and wear: see `battery` (eqs. 12-19); reactive power is ``tan_phi``
+    times active power (eq. 20). The state of health is that of the vehicle that uses the charging
+    point; it is reported and does not reduce the capacity.
+    """
+
+    Config: ClassVar[type[ModelConfig]] = EvFleetConfig
+
+    def __init__(self, config: EvFleetConfig, context: BuildContext) -> None:
+        super().__init__(context, config.step_size)
+        self._config = config
+        self._duration_s = context.duration_s
+        points = points_at(context, config.at)
+        self.elements = ElementSet(
+            kind="charging_point", owner=self.name, names=points, connection_points=points
+        )
+        low, high = config.state_of_charge_limits
+        self._limits = BatteryLimits(
+            state_of_charge_min=low,
+            state_of_charge_max=high,
+            charge_efficiency=config.charge_efficiency,
+            discharge_efficiency=config.discharge_efficiency,
+        )
+        self._vehicle = FleetVehicle(
+            required_state_of_charge=config.required_state_of_charge,
+            state_of_charge_max=high,
+            energy_capacity_kwh=config.energy_capacity_kwh,
+            rated_power_kw=config.rated_power_kw,
+            charge_efficiency=config.charge_efficiency,
+        )
+        self.sessions = self._sessions(context)
+        """Who is plugged in when."""
+        self._ports = _ports(self.elements)
+        self._occupancy = _Occupancy(self.sessions, len(points), self.step_size)
+        self._clear()
+        self._plug(0)
+
+    def _sessions(self, context: BuildContext) -> SessionTable:
+        source, points = self._config.sessions, self.elements.names
+        if isinstance(source, PeriodTable | HomeCharging):
+            return source.draw(points, self._vehicle, context)
+        return read_sessions(source, points, self._vehicle, context)
+
+    def _clear(self) -> None:
+        """Begin with no vehicle plugged in."""
+        n = len(self.elements)
+        self._state_of_charge = np.zeros(n)
+        self._state_of_health = np.ones(n)
+        self._capacity_kwh = np.full(n, self._vehicle.energy_capacity_kwh)
+        self._required = np.zeros(n)
+        self._charging_kw = np.zeros(n)
+        self._discharging_kw = np.zeros(n)
+        self._departure_s = np.full(n, np.nan)
+        self._power_limits_kw: tuple[FloatArray, FloatArray] = (np.zeros(n), np.zeros(n))
+
+    @property
+    @override
+    def ports(self) -> tuple[Port, ...]:
+        return self._ports
+
+    @override
+    def initial_outputs(self) -> Outputs:
+        return self._at_end_of_step()
+
+    @override
+    def step(self, time: int, inputs: Inputs) -> Outputs:
+        if time >= self._occupancy.next_change_s:
+            self._plug(time)
+        power_kw = np.clip(inputs[POWER_SETPOINT.name], *self._power_limits_kw)
+        change_kwh = stored_energy_change(self._limits, power_kw, self.step_size)
+        loss = wear(self._config.ageing, power_kw, self._capacity_kwh, self.step_size)
+        self._state_of_charge = self._state_of_charge + change_kwh / self._capacity_kwh
+        self._state_of_health = self._state_of_health - loss
+        self._power_limits_kw = self._envelope()
+        return {
+            POWER.name: power_kw,
+            REACTIVE_POWER.name: power_kw * self._config.tan_phi,
+            **self._at_end_of_step(),
+        }
+
+    def _envelope(self) -> tuple[FloatArray, FloatArray]:
+        """Return lowest and highest power possible in the next step."""
+        return power_envelope(
+            self._limits,
+            self._state_of_charge,
+            self._capacity_kwh,
+            self._discharging_kw,
+            self._charging_kw,
+            self.step_size,
+        )
+
+    def _at_end_of_step(self) -> Outputs:
+        """Return what the charging points can tell at the end of a step."""
+        plugged_in = self._occupancy.plugged_in
+        lowest_kw, highest_kw = self._power_limits_kw
+        missing = np.maximum(self._required - self._state_of_charge, 0.0)
+        return {
+            STATE_OF_CHARGE.name: np.where(plugged_in, self._state_of_charge, np.nan),
+            PLUGGED_IN.name: plugged_in.astype(np.float64),
+            STATE_OF_HEALTH.name: self._state_of_health,
+            POWER_MIN.name: lowest_kw,
+            POWER_MAX.name: highest_kw,
+            ENERGY_REQUIRED.name: missing * self._capacity_kwh / self._limits.charge_efficiency,
+            DEPARTURE.name: self._departure_s.copy(),
+        }
+
+    def _plug(self, time: int) -> None:
+        """Unplug who has left and plug in who has come by ``time``."""
+        gone, come = self._occupancy.advance(time)
+        self._charging_kw[gone] = 0.0
+        self._discharging_kw[gone] = 0.0
+        self._required[gone] = 0.0
+        self._departure_s[gone] = np.nan
+        arrived = self.sessions.take(come)
+        points = arrived.charging_point
+        self._state_of_charge[points] = arrived.arrival_state_of_charge
+        self._capacity_kwh[points] = arrived.energy_capacity_kwh
+        self._required[points] = arrived.required_state_of_charge
+        self._departure_s[points] = arrived.departure_s
+        self._charging_kw[points] = arrived.rated_power_kw
+        self._discharging_kw[points] = np.minimum(arrived.rated_power_kw, self._discharge_kw())
+        self._power_limits_kw = self._envelope()
+
+    def _discharge_kw(self) -> float:
+        """Return the rated power of discharging where the vehicle's own is not lower."""
+        given = self._config.discharge_power_kw
+        if given is None:
+            return np.inf if self._config.v2g else 0.0
+        return given
+
+    @override
+    def forecast(self) -> Forecast:
+        """Return the uncoordinated schedule: from arrival at rated power to the required state."""
+        settings = self._config.forecast
+        power_kw = uncoordinated_schedule(
+            self.sessions,
+            charge_efficiency=self._limits.charge_efficiency,
+            step_s=self.step_size,
+            interval_s=settings.resolution,
+            duration_s=self._duration_s,
+        )
+        return Forecast(
+            interval_s=settings.resolution, power_kw=power_kw * (1.0 + settings.relative_bias)
+        )
+
+    @override
+    def static(self) -> tuple[StaticVariable, ...]:
+        return self.sessions.static()
+
+    @override
+    def remarks(self) -> tuple[str, ...]:
+        """Return which sessions cannot reach their required state of charge."""
+        reached = reachable_state_of_charge(self.sessions, self._vehicle, self.step_size)
+        rows = np.flatnonzero(reached < self.sessions.required_state_of_charge - _TOLERANCE)
+        if not len(rows):
+            return ()
+        names = [self.elements.names[point] for point in self.sessions.charging_point[rows]]
+        remark = (
+            f"{len(rows)} of {len(self.sessions)} sessions are too short for their required state "
+            f"of charge, even at rated power: {listing(names)}"
+        )
+        return (remark,)
+
+
+class _Occupancy:
+    """Which session occupies each charging point as time goes on."""
+
+    def __init__(self, sessions: SessionTable, points: int, step_s: int) -> None:
+        self._charging_point = sessions.charging_point
+        self._begin_s, self._end_s = whole_steps(sessions, step_s)
+        self._next_row = 0
+        self._leaves_s = np.full(points, np.inf)
+        self.plugged_in: NDArray[np.bool_] = np.zeros(points, dtype=np.bool_)
+        self.next_change_s = -np.inf
+        """When the next vehicle comes or leaves."""
+
+    def advance(self, time: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Move on to ``time``; return the points that were left and the sessions that began.
+
+        A point at which one vehicle follows another is among both. The sessions are ordered by
+        arrival, so that each is looked at once.
+        """
+        gone = np.flatnonzero(self._leaves_s <= time)
+        self._leaves_s[gone] = np.inf
+        stop = int(np.searchsorted(self._begin_s, time, side="right"))
+        come = np.arange(self._next_row, stop)
+        come = come[self._end_s[come] > time]
+        self._next_row = stop
+        self._leaves_s[self._charging_point[come]] = self._end_s[come]
+        self.plugged_in = np.isfinite(self._leaves_s)
+        next_arrival_s = self._begin_s[stop] if stop < len(self._begin_s) else np.inf
+        self.next_change_s = min(next_arrival_s, self._leaves_s.min())
+        return gone, come
+
+
+def _ports(points: ElementSet) -> tuple[Port, ...]:
+    return (
+        Port(signal=POWER_SETPOINT, direction=Direction.INPUT, elements=points),
+        *(
+            Port(
+                signal=signal,
+                direction=Direction.OUTPUT,
+                elements=points,
+                recorded=signal in _RECORDED,
+            )
+            for signal in (*_RECORDED, *_FOR_CONTROLLERS)
+        ),
+    )

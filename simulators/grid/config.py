@@ -1,0 +1,103 @@
+"""What a scenario may say about the grid."""
+
+from enum import StrEnum
+from typing import Any, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from gridloom.simulators.quantities import Config, InputFile, ModelConfig, Positive
+
+REFERENCE_NETWORK = "ieee_european_lv"
+"""The IEEE European LV test feeder with the errors of pandapower's copy repaired."""
+
+
+class EngineName(StrEnum):
+    """Who solves the power flow."""
+
+    PGM = "pgm"
+    """power-grid-model: fast, the default."""
+    PANDAPOWER = "pandapower"
+    """pandapower's `runpp` and `runpp_3ph`: slower, supports voltage-controlled generators."""
+
+
+class Phases(StrEnum):
+    """How many phases the power flow has."""
+
+    AUTO = "auto"
+    """Unbalanced where the network has asymmetric loads and zero-sequence parameters."""
+    BALANCED = "balanced"
+    UNBALANCED = "unbalanced"
+
+
+class OnDivergence(StrEnum):
+    """What happens where the power flow has no solution."""
+
+    FAIL = "fail"
+    """The run ends with a `DivergenceError`."""
+    HOLD = "hold"
+    """The step is marked as unsolved, its outputs are NaN, and the run goes on."""
+
+
+class Background(StrEnum):
+    """What becomes of the network's own loads, static generators and storage units."""
+
+    NONE = "none"
+    """They only mark connection points: power comes from the scenario's models alone."""
+    NET = "net"
+    """They stay as constant injections, and the scenario's models come on top."""
+
+
+class NetworkSource(Config):
+    """Where the network comes from: exactly one of `name`, `file` and `simbench`."""
+
+    name: str | None = None
+    """`ieee_european_lv` or the name of a function in `pandapower.networks`."""
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    """Arguments of that function."""
+    file: InputFile | None = None
+    """A network that pandapower wrote with `to_json`."""
+    simbench: str | None = None
+    """SimBench code, such as `1-LV-rural1--0-sw` (needs the extra `simbench`)."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = [source for source in (self.name, self.file, self.simbench) if source is not None]
+        if len(given) != 1:
+            raise ValueError("give exactly one of 'name', 'file' and 'simbench'")
+        if self.arguments and (self.name is None or self.name == REFERENCE_NETWORK):
+            raise ValueError("'arguments' belong to the name of a function in pandapower.networks")
+        return self
+
+
+class GridConfig(ModelConfig):
+    """A grid: the network, how it is solved and the limits it is judged by."""
+
+    network: NetworkSource
+    """Where the network comes from."""
+    engine: EngineName = EngineName.PGM
+    """Who solves the power flow."""
+    phases: Phases = Phases.AUTO
+    """Balanced (one phase stands for all) or unbalanced (three phases)."""
+    line_ratings_a: dict[str, Positive] = Field(default_factory=dict)
+    """Rated currents that replace the network's, by line name."""
+    voltage_limits_pu: tuple[Positive, Positive] = (0.9, 1.1)
+    """Lowest and highest admissible voltage; KPIs count violations, nothing is enforced."""
+    on_divergence: OnDivergence = OnDivergence.FAIL
+    """What happens where the power flow has no solution."""
+    background: Background = Background.NONE
+    """What becomes of the network's own loads, static generators and storage units."""
+    source_voltage_pu: Positive | None = None
+    """Voltage of the external grids; by default the network's own."""
+    source_impedance: bool | None = None
+    """Whether the external grids' short-circuit impedance lies in series with them.
+
+    By default only in `ieee_european_lv`; elsewhere the voltage is held at the bus of the external
+    grid, as pandapower's `runpp` does.
+    """
+
+    @field_validator("voltage_limits_pu")
+    @classmethod
+    def _ordered(cls, limits: tuple[float, float]) -> tuple[float, float]:
+        if limits[0] >= limits[1]:
+            raise ValueError("the lower voltage limit must be below the upper one")
+        return limits

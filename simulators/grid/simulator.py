@@ -1,0 +1,242 @@
+"""The grid: takes power at the connection points, sends voltages, currents and losses."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+from typing_extensions import override
+
+from gridloom.simulators.errors import DivergenceError, Problem, ScenarioError, SimulatorError
+from gridloom.simulators.grid.config import EngineName, GridConfig, OnDivergence, Phases
+from gridloom.simulators.grid.engine import (
+    PHASES,
+    ComplexArray,
+    NoSolutionError,
+    PowerFlowEngine,
+    PowerFlowSolution,
+    unsolved,
+)
+from gridloom.simulators.grid.network import Network, read_network
+from gridloom.simulators.grid.static import static_variables
+from gridloom.simulators.model import (
+    BuildContext,
+    Dimension,
+    Direction,
+    ElementSet,
+    FloatArray,
+    Inputs,
+    Model,
+    Outputs,
+    Port,
+    StaticVariable,
+)
+from gridloom.simulators.quantities import ModelConfig
+from gridloom.simulators.signals import (
+    BUS_VOLTAGE,
+    LINE_CURRENT,
+    LINE_LOADING,
+    LINE_POWER,
+    LOSSES,
+    POWER,
+    REACTIVE_POWER,
+    SLACK_POWER,
+    SLACK_REACTIVE_POWER,
+    TRANSFORMER_LOADING,
+    UNSOLVED,
+    VOLTAGE,
+    VOLTAGE_UNBALANCE,
+    Signal,
+)
+
+_ROTATION = np.exp(2j * np.pi / 3)
+
+
+class Grid(Model):
+    """A grid whose power flow is solved anew at every step.
+
+    Built from a network that is read, repaired and converted once; each step only changes the
+    injections at the connection points. What a step cannot solve is never passed off as solved:
+    the run ends, or the step's outputs are NaN (`on_divergence`).
+    """
+
+    Config: ClassVar[type[ModelConfig]] = GridConfig
+    offers_connection_points: ClassVar[bool] = True
+    connection_points: tuple[str, ...]
+
+    def __init__(self, config: GridConfig, context: BuildContext) -> None:
+        super().__init__(context, config.step_size)
+        self.network = read_network(config, context)
+        self.connection_points = self.network.connection_points.names
+        self.unbalanced = _is_unbalanced(config.phases, self.network)
+        """Whether three phases are solved."""
+        self._limits_pu = config.voltage_limits_pu
+        self._holds = config.on_divergence is OnDivergence.HOLD
+        self._engine = build_engine(config.engine, self.network, unbalanced=self.unbalanced)
+        self._ports = _ports(context.name, self.network, unbalanced=self.unbalanced)
+        mask = self.network.connection_points.phase_mask if self.unbalanced else np.ones((1, 1))
+        self._phase_weights = mask / mask.sum(axis=1, keepdims=True)
+        self._last_voltage_pu: FloatArray | None = None
+        self._unsolved_steps = 0
+
+    @property
+    @override
+    def ports(self) -> tuple[Port, ...]:
+        return self._ports
+
+    @override
+    def step(self, time: int, inputs: Inputs) -> Outputs:
+        power_kw = inputs[POWER.name]
+        reactive_kvar = inputs.get(REACTIVE_POWER.name, np.zeros_like(power_kw))
+        self._require_finite(time, POWER, power_kw)
+        self._require_finite(time, REACTIVE_POWER, reactive_kvar)
+        try:
+            solution = self._engine.solve(power_kw, reactive_kvar)
+        except NoSolutionError as error:
+            if not self._holds:
+                raise self._divergence(time, power_kw, str(error)) from error
+            self._unsolved_steps += 1
+            return self._outputs(self._nothing_solved(), solved=False)
+        return self._outputs(solution, solved=True)
+
+    @override
+    def static(self) -> tuple[StaticVariable, ...]:
+        return static_variables(self.network, self._limits_pu)
+
+    @override
+    def summary(self) -> Mapping[str, float]:
+        return {"unsolved_steps": float(self._unsolved_steps)}
+
+    @override
+    def remarks(self) -> tuple[str, ...]:
+        """Return what was repaired in the network and simplified by the engine."""
+        return (*self.network.repairs, *self._engine.simplifications)
+
+    def _require_finite(self, time: int, signal: Signal, values: FloatArray) -> None:
+        bad = np.flatnonzero(~np.isfinite(values))
+        if bad.size:
+            first = int(bad[0])
+            raise SimulatorError(
+                self.name,
+                time,
+                f"{signal.name} is {values[first]} at {bad.size} connection point(s)",
+                element=self.connection_points[first],
+            )
+
+    def _divergence(self, time: int, power_kw: FloatArray, cause: str) -> DivergenceError:
+        """Return the error that names the bus most likely at fault."""
+        total = f"{power_kw.sum():.1f} kW in all, no solution ({cause})"
+        if self._last_voltage_pu is not None and np.isfinite(self._last_voltage_pu).any():
+            lowest = np.nanmin(self._last_voltage_pu, axis=1, initial=np.inf)
+            worst = int(np.argmin(lowest))
+            why = f"lowest voltage at the last solved step: {lowest[worst]:.3f} pu; {total}"
+        else:
+            point = int(np.argmax(np.abs(power_kw)))
+            worst = int(self.network.connection_points.bus[point])
+            why = f"largest injection: {power_kw[point]:.1f} kW; {total}"
+        element = f"bus '{self.network.bus_names[worst]}'"
+        return DivergenceError(self.name, time, why, element=element)
+
+    def _nothing_solved(self) -> PowerFlowSolution:
+        network = self.network
+        return unsolved(
+            buses=len(network.bus_names),
+            phases=3 if self.unbalanced else 1,
+            lines=len(network.line_names),
+            transformers=len(network.transformer_names),
+        )
+
+    def _outputs(self, solution: PowerFlowSolution, *, solved: bool) -> Outputs:
+        magnitude = np.abs(solution.bus_voltage_pu)
+        if solved:
+            self._last_voltage_pu = magnitude
+        at_points = self.network.connection_points.bus
+        rated = self.network.line_rated_current_a
+        outputs = {
+            VOLTAGE.name: (magnitude[at_points] * self._phase_weights).sum(axis=1),
+            BUS_VOLTAGE.name: magnitude,
+            LINE_CURRENT.name: solution.line_current_a,
+            LINE_POWER.name: solution.line_power_kw,
+            LINE_LOADING.name: 100.0 * solution.line_current_a.max(axis=1) / rated,
+            TRANSFORMER_LOADING.name: solution.transformer_loading_percent,
+            LOSSES.name: solution.losses_kw,
+            SLACK_POWER.name: solution.slack_power_kw,
+            SLACK_REACTIVE_POWER.name: solution.slack_reactive_power_kvar,
+            UNSOLVED.name: np.asarray(0.0 if solved else 1.0),
+        }
+        if self.unbalanced:
+            unbalance = voltage_unbalance_percent(solution.bus_voltage_pu[at_points])
+            outputs[VOLTAGE_UNBALANCE.name] = unbalance
+        return outputs
+
+
+def voltage_unbalance_percent(voltage: ComplexArray) -> FloatArray:
+    """Return the voltage unbalance factor: negative over positive sequence (IEC 61000-2-2).
+
+    Args:
+        voltage: (..., 3), phasors of the phases a, b and c.
+    """
+    a, b, c = voltage[..., 0], voltage[..., 1], voltage[..., 2]
+    positive = a + _ROTATION * b + _ROTATION.conjugate() * c
+    negative = a + _ROTATION.conjugate() * b + _ROTATION * c
+    percent: FloatArray = 100.0 * np.abs(negative) / np.abs(positive)
+    return percent
+
+
+def build_engine(name: EngineName, network: Network, *, unbalanced: bool) -> PowerFlowEngine:
+    """Return the engine of this name for a network.
+
+    Raises:
+        ScenarioError: the engine cannot solve this network.
+    """
+    if name is EngineName.PGM:
+        from gridloom.simulators.grid.pgm import PowerGridModelEngine
+
+        return PowerGridModelEngine(network, unbalanced=unbalanced)
+    from gridloom.simulators.grid.pandapower import PandapowerEngine
+
+    return PandapowerEngine(network, unbalanced=unbalanced)
+
+
+def _is_unbalanced(phases: Phases, network: Network) -> bool:
+    if phases is Phases.BALANCED:
+        return False
+    missing = network.missing_zero_sequence()
+    if phases is Phases.AUTO:
+        return network.has_asymmetric_loads() and not missing
+    if missing:
+        raise ScenarioError(
+            Problem(
+                message="the network has no zero-sequence parameters: "
+                f"{', '.join(missing)} absent or incomplete",
+                key=("phases",),
+                expected="these columns for every line and transformer in service",
+                suggestion="add them to the network's tables, or use 'phases: balanced'",
+            )
+        )
+    return True
+
+
+def _ports(owner: str, network: Network, *, unbalanced: bool) -> tuple[Port, ...]:
+    names = network.connection_points.names
+    points = ElementSet(kind="connection_point", owner=owner, names=names, connection_points=names)
+    buses = ElementSet(kind="bus", owner=owner, names=network.bus_names)
+    lines = ElementSet(kind="line", owner=owner, names=network.line_names)
+    transformers = ElementSet(kind="transformer", owner=owner, names=network.transformer_names)
+    phase = (Dimension(name="phase", labels=PHASES if unbalanced else ("balanced",)),)
+    out = Direction.OUTPUT
+    unbalance = (Port(signal=VOLTAGE_UNBALANCE, direction=out, elements=points),)
+    return (
+        Port(signal=POWER, direction=Direction.INPUT, elements=points),
+        Port(signal=REACTIVE_POWER, direction=Direction.INPUT, elements=points, required=False),
+        Port(signal=VOLTAGE, direction=out, elements=points),
+        *(unbalance if unbalanced else ()),
+        Port(signal=BUS_VOLTAGE, direction=out, elements=buses, dimensions=phase),
+        Port(signal=LINE_CURRENT, direction=out, elements=lines, dimensions=phase),
+        Port(signal=LINE_POWER, direction=out, elements=lines, recorded=False),
+        Port(signal=LINE_LOADING, direction=out, elements=lines, recorded=False),
+        Port(signal=TRANSFORMER_LOADING, direction=out, elements=transformers),
+        *(
+            Port(signal=signal, direction=out)
+            for signal in (LOSSES, SLACK_POWER, SLACK_REACTIVE_POWER, UNSOLVED)
+        ),
+    )

@@ -1,0 +1,106 @@
+"""What a population was expected to draw before delivery, with a stated error."""
+
+from collections.abc import Callable
+from typing import Self
+
+import numpy as np
+from pydantic import model_validator
+
+from gridloom.simulators.errors import Problem, ScenarioError
+from gridloom.simulators.model import BuildContext, FloatArray, Forecast
+from gridloom.simulators.profiles.wide_csv import read_series
+from gridloom.simulators.quantities import (
+    Config,
+    Duration,
+    Finite,
+    InputFile,
+    NonNegative,
+    format_duration,
+)
+
+_USUAL_RESOLUTION_S = 900
+
+
+class ForecastConfig(Config):
+    """The power expected before delivery: averages of what comes true, with a stated error.
+
+    It is derived from the truth. Plans made before delivery may use it; it is no measurement.
+    """
+
+    resolution: Duration | None = None
+    """Length of the intervals over which the expectation is flat, from the scenario's start on;
+    unless given 15 minutes, or the next longer multiple of the step size."""
+    relative_bias: Finite = 0.0
+    """Systematic error: 0.15 expects 15 % more of what comes, in the same direction."""
+    relative_error_std: NonNegative = 0.0
+    """Standard deviation of a Gaussian error of each interval, relative to its average."""
+    file: InputFile | None = None
+    """CSV file that has the expectation itself instead (times as in a profile's file)."""
+    column: str = "power_kw"
+    """Its column: total of all elements in kW, positive from the grid into the resource."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if self.file is not None and (self.relative_bias or self.relative_error_std):
+            raise ValueError("a forecast from a file has its own error: leave out the other two")
+        return self
+
+
+def make_forecast(
+    config: ForecastConfig,
+    context: BuildContext,
+    totals: Callable[[int, int], FloatArray],
+    step_size: int,
+    until_s: int,
+) -> Forecast:
+    """Make the forecast of a population.
+
+    Args:
+        config: The forecast's keys.
+        context: Source of the random errors, which have a stream of their own.
+        totals: Gives the power of all elements together that the model will send over the steps
+            from start to stop in kW: (step,).
+        step_size: Seconds between steps.
+        until_s: End of the last step.
+
+    Raises:
+        ScenarioError: the forecast's file is missing or malformed.
+    """
+    interval = interval_s(config, step_size)
+    if config.file is not None:
+        path = context.file(config.file, "forecast", "file")
+        expected = read_series(path, [config.column], 1.0, context, until_s)
+        given = _interval_means(
+            lambda start, stop: expected.means(start, stop, step_size)[:, 0], interval, until_s
+        )
+        return Forecast(interval_s=interval, power_kw=given)
+    means = _interval_means(totals, interval, until_s)
+    errors = context.rng("forecast").standard_normal(len(means)) * config.relative_error_std
+    return Forecast(interval_s=interval, power_kw=means * (1 + config.relative_bias + errors))
+
+
+def interval_s(config: ForecastConfig, step_size: int) -> int:
+    """Return the length of the forecast's intervals, a whole number of steps.
+
+    Raises:
+        ScenarioError: the resolution asked for is none.
+    """
+    if config.resolution is None:
+        return -(-_USUAL_RESOLUTION_S // step_size) * step_size
+    if config.resolution % step_size:
+        raise ScenarioError(
+            Problem(
+                message=f"{format_duration(config.resolution)} is not a multiple of the step size",
+                key=("forecast", "resolution"),
+                expected=f"a multiple of {format_duration(step_size)}",
+            )
+        )
+    return config.resolution
+
+
+def _interval_means(
+    totals: Callable[[int, int], FloatArray], length_s: int, until_s: int
+) -> FloatArray:
+    """Average the steps of each interval: (interval,); the last interval may be cut short."""
+    starts = range(0, until_s, length_s)
+    return np.array([totals(start, min(start + length_s, until_s)).mean() for start in starts])

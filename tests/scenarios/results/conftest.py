@@ -1,0 +1,180 @@
+"""A small record, made by hand, of which every number is known."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+ROWS = 1200
+"""20 min in steps of 1 s: two settlement periods of 10 min."""
+START = np.datetime64("2021-03-24T15:00:00", "ns")
+SCENARIO = {
+    "name": "street",
+    "title": "Four houses",
+    "description": "A street.",
+    "variant": "basic",
+    "start": "2021-03-24T16:00:00+01:00",
+    "duration": "20min",
+    "seed": 7,
+}
+ATTRIBUTES = {
+    "title": "Four houses",
+    "scenario_name": "street",
+    "variant": "basic",
+    "scenario": json.dumps(SCENARIO),
+    "seed": "7",
+    "created": "2021-03-25T08:00:00+00:00",
+    "gridloom_version": "0.1.0",
+    "dependencies": json.dumps({"numpy": "2.0.0"}),
+    "platform": "test",
+    "git_revision": "abc123",
+    "digest": "0123456789",
+    "wall_time_s": 3.25,
+    "wall_time_grid_s": 1.5,
+}
+HOUSES = ["H1", "H2", "H3", "H4"]
+
+
+def _group(variables: Mapping[str, Any], step_s: int = 1, **attributes: str) -> xr.Dataset:
+    time = START + np.arange(0, ROWS, step_s) * np.timedelta64(1, "s")
+    return xr.Dataset(
+        {**variables, "time": ("time", time)},
+        attrs={"role": "simulator", "step_size_s": step_s, **attributes},
+    )
+
+
+def grid_group(phases: tuple[str, ...] = ("balanced",), *, coordinates: bool = True) -> xr.Dataset:
+    """A feeder of six buses: S (11 kV), then B1-B2-B3 and branches B4, B5 of B2.
+
+    L12 is rated 65 A and carries 70 A from 100 s to 190 s (90 s), 80 A at 150 s, else 40 A; with
+    three phases only the last one does, the others carry 30 A. All other lines carry 20 A of
+    100 A, or of an unknown rating (L25).
+    """
+    buses = ["S", "B1", "B2", "B3", "B4", "B5"]
+    current = np.full((ROWS, 4, len(phases)), 20.0)
+    current[:, 0, :] = 30.0
+    current[:, 0, -1] = 40.0
+    current[100:190, 0, -1] = 70.0
+    current[150, 0, -1] = 80.0
+    voltage = np.full((ROWS, 6, len(phases)), 1.0)
+    voltage[300:330, 3, -1] = 0.89
+    voltage[:, 1, :] = 1.05
+    x = [0.0, 1.0, 2.0, 3.0, 2.0, 2.0]
+    y = [0.0, 0.0, 0.0, 0.0, 1.0, -1.0]
+    return _group(
+        {
+            "line_current_a": (("time", "line", "phase"), current),
+            "bus_voltage_pu": (("time", "bus", "phase"), voltage),
+            "slack_power_kw": ("time", np.where(np.arange(ROWS) == 150, 30.0, 8.0)),
+            "line": ["L12", "L23", "L24", "L25"],
+            "bus": buses,
+            "phase": list(phases),
+            "connection_point": HOUSES,
+            "line_rated_current_a": ("line", [65.0, 100.0, 100.0, np.nan]),
+            "line_from_bus": ("line", [1, 2, 2, 2]),
+            "line_to_bus": ("line", [2, 3, 4, 5]),
+            "transformer": ["T1"],
+            "transformer_hv_bus": ("transformer", [0]),
+            "transformer_lv_bus": ("transformer", [1]),
+            "bus_x": ("bus", x if coordinates else np.full(6, np.nan)),
+            "bus_y": ("bus", y if coordinates else np.full(6, np.nan)),
+            "bus_nominal_voltage_kv": ("bus", [11.0, 0.4, 0.4, 0.4, 0.4, 0.4]),
+            "connection_point_bus": ("connection_point", [2, 3, 4, 5]),
+            "voltage_limit_low_pu": 0.9,
+            "voltage_limit_high_pu": 1.1,
+        },
+        model_type="grid",
+    )
+
+
+def load_group() -> xr.Dataset:
+    """Each house draws 1 kW."""
+    power = (("time", "house"), np.ones((ROWS, 4)))
+    return _group({"power_kw": power, "house": HOUSES}, model_type="load")
+
+
+def pv_group() -> xr.Dataset:
+    """Each plant feeds in 0.5 kW; one row a minute."""
+    power = (("time", "plant"), np.full((ROWS // 60, 4), -0.5))
+    return _group({"power_kw": power, "plant": HOUSES}, step_s=60, model_type="pv")
+
+
+def ev_group() -> xr.Dataset:
+    """Two vehicles leave at 600 s: H1 with 0.72 of the required 0.7, H2 with 0.65; H3 stays."""
+    charge = np.full((ROWS, 4), np.nan)
+    charge[:600, 0] = np.linspace(0.5, 0.72, 600)
+    charge[:600, 1] = np.linspace(0.5, 0.65, 600)
+    charge[:, 2] = 0.6
+    return _group(
+        {
+            "power_kw": (("time", "charging_point"), np.where(np.isnan(charge), 0.0, 5.0)),
+            "state_of_charge": (("time", "charging_point"), charge),
+            "charging_point": HOUSES,
+            "session_charging_point": ("session", [0, 1, 2]),
+            "session_arrival_s": ("session", [0.0, 0.0, 0.0]),
+            "session_departure_s": ("session", [600.0, 600.5, 7200.0]),
+            "session_arrival_state_of_charge": ("session", [0.5, 0.5, 0.6]),
+            "session_required_state_of_charge": ("session", [0.7, 0.7, 0.7]),
+            "session_energy_capacity_kwh": ("session", [30.0, 30.0, 30.0]),
+        },
+        model_type="ev_fleet",
+    )
+
+
+def market_group() -> xr.Dataset:
+    """2 kWh short at 100 EUR/MWh, then 1 kWh surplus at 80 EUR/MWh: 0.20 - 0.08 = 0.12 EUR."""
+    running = np.concatenate([np.linspace(0, 2.0, 601)[1:], np.linspace(0, -1.0, 601)[1:]])
+    return _group(
+        {
+            "imbalance_kwh": ("time", running),
+            "position_kw": ("time", np.full(ROWS, 6.0)),
+            "period_start_s": ("settlement_period", [0, 600]),
+            "period_stop_s": ("settlement_period", [600, 1200]),
+            "imbalance_price_shortage_eur_per_mwh": ("settlement_period", [100.0, 120.0]),
+            "imbalance_price_surplus_eur_per_mwh": ("settlement_period", [90.0, 80.0]),
+        },
+        model_type="imbalance_market",
+    )
+
+
+def controller_group() -> xr.Dataset:
+    """A controller that has nothing recorded but its information set."""
+    return xr.Dataset(
+        attrs={
+            "role": "controller",
+            "model_type": "basic",
+            "step_size_s": 1,
+            "information_set": "sessions_plugged_in",
+        }
+    )
+
+
+RecordBuilder = Callable[..., xr.DataTree]
+
+
+@pytest.fixture(scope="session")
+def build_record() -> RecordBuilder:
+    """Make a record of the parts that are asked for, all by default; attributes can be replaced."""
+
+    def build(
+        *parts: str,
+        phases: tuple[str, ...] = ("balanced",),
+        coordinates: bool = True,
+        **attributes: Any,
+    ) -> xr.DataTree:
+        groups = {
+            "grid": grid_group(phases, coordinates=coordinates),
+            "load": load_group(),
+            "pv": pv_group(),
+            "ev": ev_group(),
+            "market": market_group(),
+            "charging": controller_group(),
+        }
+        chosen = {name: group for name, group in groups.items() if not parts or name in parts}
+        root = xr.Dataset({"run_status": np.int8(1)}, attrs={**ATTRIBUTES, **attributes})
+        return xr.DataTree.from_dict({"/": root, **chosen})
+
+    return build
