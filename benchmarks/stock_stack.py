@@ -7,6 +7,7 @@ solve the same problem; vehicles, controller and market are simulated anew.
 """
 
 import warnings
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time
@@ -17,6 +18,11 @@ import numpy as np
 from mosaik_api_v3.types import InputData, Meta, OutputData, OutputRequest
 
 from gridloom.simulators.grid.network import Network
+from gridloom.simulators.grid.pandapower_net import (
+    add_loads,
+    add_source_impedances,
+    prepare_zero_sequence,
+)
 
 STEP_S = 1
 
@@ -212,7 +218,7 @@ class PandapowerGrid(_Entities):
             loads.at[i, f"p{phase}_mw"] = p_mw
             loads.at[i, f"q{phase}_mvar"] = q_mvar
         _solve(self.net, balanced=self.case.balanced)
-        buses, lines = _results(self.net, balanced=self.case.balanced)
+        buses, lines = _results(self.net, self.case)
         for i, row in enumerate(buses):
             self.values[f"bus_{i}"] = dict(zip(self.bus_attributes, row, strict=True))
         for i, row in enumerate(lines):
@@ -221,18 +227,18 @@ class PandapowerGrid(_Entities):
 
 
 def _net(case: Case) -> tuple[Any, str]:
-    """Return the net with one load a house, and the table that holds them."""
-    import copy
+    """Return the net with one load a house, and the table that holds them.
 
-    import pandapower
-
-    net = copy.deepcopy(case.network.net)
-    points = case.network.connection_points
-    net.load.drop(net.load.index, inplace=True)
-    net.asymmetric_load.drop(net.asymmetric_load.index, inplace=True)
-    create = pandapower.create_load if case.balanced else pandapower.create_asymmetric_load
-    for bus in points.bus:
-        create(net, int(case.network.bus_index[bus]), **({"p_mw": 0.0} if case.balanced else {}))
+    The same net that gridloom's pandapower engine solves: what is compared is the stack around it.
+    """
+    network = case.network
+    net = deepcopy(network.net)
+    for table in ("load", "asymmetric_load"):
+        net[table] = net[table].iloc[:0]
+    add_source_impedances(net)
+    if not case.balanced:
+        prepare_zero_sequence(net)
+    add_loads(net, network, unbalanced=not case.balanced)
     return net, "load" if case.balanced else "asymmetric_load"
 
 
@@ -247,13 +253,15 @@ def _solve(net: Any, *, balanced: bool) -> None:
             pandapower.runpp_3ph(net)
 
 
-def _results(net: Any, *, balanced: bool) -> tuple[list[list[float]], list[list[float]]]:
-    if balanced:
+def _results(net: Any, case: Case) -> tuple[list[list[float]], list[list[float]]]:
+    """Return voltages in pu and currents in A of the network's own buses and lines."""
+    if case.balanced:
         buses, lines = net.res_bus[["vm_pu"]], net.res_line[["i_ka"]]
     else:
         buses = net.res_bus_3ph[["vm_a_pu", "vm_b_pu", "vm_c_pu"]]
         lines = net.res_line_3ph[["i_a_ka", "i_b_ka", "i_c_ka"]]
-    return buses.to_numpy().tolist(), (lines.to_numpy() * 1e3).tolist()
+    n_bus, n_line = len(case.network.bus_names), len(case.network.line_names)
+    return buses.to_numpy()[:n_bus].tolist(), (lines.to_numpy()[:n_line] * 1e3).tolist()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -319,7 +327,7 @@ def run_stock(case: Case, steps: int, file: Path) -> StockRun:
         wall, cpu = perf_counter(), process_time()
         world.run(until=steps, print_progress=False)
         wall, cpu = perf_counter() - wall, process_time() - cpu
-    buses, lines = _results(grid.net, balanced=case.balanced)
+    buses, lines = _results(grid.net, case)
     return StockRun(
         wall_s=wall,
         cpu_s=cpu,

@@ -13,8 +13,9 @@ import numpy as np
 
 from gridloom.controllers.controller import Controller
 from gridloom.scenarios.places import ambiguity, meet, pairs
+from gridloom.scenarios.port_names import find_port, ports_of
 from gridloom.scenarios.schema import CouplingConfig
-from gridloom.simulators.errors import Key, Problem, ScenarioError, listing, nearest
+from gridloom.simulators.errors import Key, Problem, ScenarioError
 from gridloom.simulators.market import TakesPosition
 from gridloom.simulators.model import Direction, FloatArray, Model, Port
 from gridloom.simulators.quantities import format_duration
@@ -98,9 +99,9 @@ def _order(coupling: Coupling) -> tuple[str, ...]:
 
 def _inferred(models: Mapping[str, Model]) -> Iterator[Coupling]:
     """Yield the couplings that the ports' signals and places suggest."""
-    outputs = [(name, port) for name, m in models.items() for port in _ports(m, Direction.OUTPUT)]
+    outputs = [(name, port) for name, m in models.items() for port in ports_of(m, Direction.OUTPUT)]
     for name, model in models.items():
-        for port in _ports(model, Direction.INPUT):
+        for port in ports_of(model, Direction.INPUT):
             for source, output in outputs:
                 fits = output.signal == port.signal and output.dimensions == port.dimensions
                 if fits and _concerns(models, source, name) and meet(output, port):
@@ -117,10 +118,6 @@ def _concerns(models: Mapping[str, Model], source: str, destination: str) -> boo
     return source != destination
 
 
-def _ports(model: Model, direction: Direction) -> list[Port]:
-    return [port for port in model.ports if port.direction is direction]
-
-
 def _explicit_couplings(
     models: Mapping[str, Model], configured: Sequence[CouplingConfig]
 ) -> tuple[list[Coupling], list[Problem]]:
@@ -135,8 +132,8 @@ def _explicit_couplings(
 
 
 def _explicit(models: Mapping[str, Model], configured: CouplingConfig, key: Key) -> Coupling:
-    source, output = _find(models, configured.source, Direction.OUTPUT, (*key, "from"))
-    destination, port = _find(models, configured.destination, Direction.INPUT, (*key, "to"))
+    source, output = find_port(models, configured.source, Direction.OUTPUT, (*key, "from"))
+    destination, port = find_port(models, configured.destination, Direction.INPUT, (*key, "to"))
     coupling = Coupling(source=source, destination=destination, output=output, input=port)
     problem = _misfit(coupling, models[destination])
     if problem:
@@ -165,40 +162,12 @@ def _misfit(coupling: Coupling, receiver: Model) -> str:
     return ambiguity(output, port)
 
 
-def _find(
-    models: Mapping[str, Model], text: str, direction: Direction, key: Key
-) -> tuple[str, Port]:
-    name, _, signal = text.partition(".")
-    if name not in models:
-        raise ScenarioError(
-            Problem(
-                message=f"there is no model '{name}'",
-                key=key,
-                expected=f"model.signal with a model among {listing(list(models))}",
-                suggestion=nearest(name, models),
-            )
-        )
-    ports = {port.name: port for port in _ports(models[name], direction)}
-    if signal not in ports:
-        raise ScenarioError(
-            Problem(
-                message=f"'{name}' has no {direction} '{signal}'",
-                key=key,
-                expected=f"one of {listing(list(ports))}"
-                if ports
-                else f"a model with {direction}s",
-                suggestion=nearest(signal, ports),
-            )
-        )
-    return name, ports[signal]
-
-
 def _missing_sources(
     models: Mapping[str, Model], couplings: Sequence[Coupling]
 ) -> Iterator[Problem]:
     fed = {(c.destination, c.input.name) for c in couplings}
     for name, model in models.items():
-        for port in _ports(model, Direction.INPUT):
+        for port in ports_of(model, Direction.INPUT):
             if port.required and (name, port.name) not in fed:
                 where = f" at its {port.elements.kind}s" if port.elements else ""
                 yield Problem(

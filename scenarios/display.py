@@ -80,8 +80,9 @@ def print_description(document: ScenarioDocument, variant: str | None) -> None:
     if scenario.description:
         console.print(scenario.description.strip(), highlight=False)
     console.print(
-        f"{scenario.start.isoformat()}, {format_duration(scenario.duration_s)}, seed {scenario.seed}, "
-        f"variants: {', '.join(document.variants) or 'none'}; shown: {variant or 'the only one'}",
+        f"{scenario.start.isoformat()}, {format_duration(scenario.duration_s)}, "
+        f"seed {scenario.seed}, variants: {', '.join(document.variants) or 'none'}"
+        + (f"; shown: {variant}" if variant else ""),
         highlight=False,
     )
     for name, model in composition.models.items():

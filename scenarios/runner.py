@@ -96,6 +96,9 @@ def run_variant(
     folder.prepare()
     with _log_file(folder.log):
         _log.info("run %s", folder.path.name)
+        for name, model in composition.models.items():
+            for remark in model.remarks():
+                _log.info("%s: %s", name, remark)
         _record(composition, folder, document.folders)
         folder.finish()
         kpis = evaluate(folder)
@@ -240,7 +243,6 @@ def _recorded_models(composition: Composition) -> list[RecordedModel]:
         )
         is_controller = isinstance(model, Controller)
         config = (scenario.controllers if is_controller else scenario.simulators)[name]
-        information = sorted(model.information) if isinstance(model, Controller) else []
         recorded.append(
             RecordedModel(
                 name=name,
@@ -250,10 +252,18 @@ def _recorded_models(composition: Composition) -> list[RecordedModel]:
                 rows=-(-scenario.duration_s // model.step_size),
                 ports=ports,
                 static=model.static(),
-                attributes={"information_set": ", ".join(information)} if information else {},
+                attributes=_attributes(model),
             )
         )
     return recorded
+
+
+def _attributes(model: Model) -> dict[str, str]:
+    """Return what else of a model is worth knowing to those who read the record."""
+    told = {"remarks": "; ".join(model.remarks())}
+    if isinstance(model, Controller):
+        told["information_set"] = ", ".join(sorted(model.information))
+    return {name: text for name, text in told.items() if text}
 
 
 @contextmanager

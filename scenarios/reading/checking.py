@@ -9,10 +9,10 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from gridloom.scenarios.reading.config_problems import check_config, unknown_key
-from gridloom.scenarios.schema import EVERYTHING, MODEL_NAME, Scenario, suggest_name
 from gridloom.scenarios.reading.tree import Node
-from gridloom.scenarios.types import KINDS, Kind, find_type, known_types
 from gridloom.scenarios.reading.wording import describe
+from gridloom.scenarios.schema import EVERYTHING, MODEL_NAME, Scenario, suggest_name
+from gridloom.scenarios.types import KINDS, Kind, find_type, known_types
 from gridloom.simulators.errors import Key, Problem, ScenarioError, listing, nearest
 from gridloom.simulators.quantities import ModelConfig, format_duration
 

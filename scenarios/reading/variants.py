@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from gridloom.scenarios.schema import SCENARIO_NAME, suggest_name
 from gridloom.scenarios.reading.tree import Node
 from gridloom.scenarios.reading.wording import describe
+from gridloom.scenarios.schema import SCENARIO_NAME, suggest_name
 from gridloom.simulators.errors import Key, Location, Problem, ScenarioError, listing
 
 _NOT_IN_VARIANTS = ("base", "name", "variant", "variants")

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import model_validator
 
-from gridloom.scenarios.reading.config_problems import check_config
 from gridloom.scenarios.reader import ScenarioDocument
+from gridloom.scenarios.reading.config_problems import check_config
 from gridloom.scenarios.types import find_type
 from gridloom.simulators.errors import Problem, ScenarioError, dotted
 from gridloom.simulators.quantities import Config

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from gridloom.scenarios import schema_export
-from gridloom.scenarios.schema_export import scenario_schema
 from gridloom.scenarios.reading.sources import shipped_scenarios
-from gridloom.scenarios.types import KINDS, known_types
 from gridloom.scenarios.reading.yaml_source import read_yaml
+from gridloom.scenarios.schema_export import scenario_schema
+from gridloom.scenarios.types import KINDS, known_types
 from gridloom.simulators.errors import Problem, ScenarioError
 
 SCHEMA = scenario_schema()

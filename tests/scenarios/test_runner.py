@@ -152,7 +152,14 @@ def test_same_bytes_whatever_the_hash_seed(street: Path) -> None:
     records = []
     for hash_seed in ("0", "4711"):
         out = street.parent / f"hash{hash_seed}"
-        command = [sys.executable, "-m", "gridloom.scenarios.cli", "run", str(street), "--out", out]
+        command = [
+            sys.executable,
+            "-m",
+            "gridloom.scenarios.cli",
+            "run",
+            str(street),
+            f"--out={out}",
+        ]
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
         subprocess.run(command, check=True, env=environment, capture_output=True)
         records.append(_datasets(next(out.glob("*/record.h5"))))
