@@ -54,20 +54,27 @@ class EvFleetConfig(ModelConfig):
     ]
     """Who is plugged in when: a list, a CSV file, or a generator."""
     energy_capacity_kwh: Positive = 40.0
+    """Of each vehicle's battery, unless its session says otherwise."""
     rated_power_kw: Positive = 7.0
+    """Charging power of each charging point, unless the session says otherwise."""
     discharge_power_kw: NonNegative | None = None
     """Default: `rated_power_kw` with `v2g`, else 0."""
     v2g: bool = False
     """Whether vehicles may feed back into the grid."""
     state_of_charge_limits: tuple[Fraction, Fraction] = (0.0, 1.0)
+    """Lowest and highest state of charge that a controller may reach."""
     required_state_of_charge: Fraction = 0.8
     """At departure."""
     charge_efficiency: Annotated[float, Field(gt=0, le=1)] = 0.95
+    """Stored over drawn energy."""
     discharge_efficiency: Annotated[float, Field(gt=0, le=1)] = 0.95
+    """Fed in over energy taken from the store."""
     tan_phi: Finite = 0.0
     """Reactive over active power (eq. 20)."""
     ageing: Ageing = Ageing()
+    """How use wears the batteries."""
     forecast: ScheduleForecast = ScheduleForecast()
+    """What the fleet is expected to draw, day-ahead."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -56,6 +56,7 @@ class ImbalanceMarketConfig(ModelConfig):
     settlement_period: Duration = 900
     """Imbalance settlement period; the first begins with the scenario."""
     prices: ImbalancePrices
+    """What imbalances cost and earn."""
     position_kw: Annotated[list[Finite], Field(min_length=1)] | None = None
     """Power bought day-ahead for each settlement period, net consumption positive. Default: what
     the models of the scenario forecast (eq. 25)."""

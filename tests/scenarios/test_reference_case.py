@@ -1,0 +1,99 @@
+"""The shipped scenarios, and the reference case against what is known of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gridloom
+from gridloom.scenarios.reader import read_scenario, shipped_scenarios
+from gridloom.scenarios.runner import compose
+from gridloom.simulators.ev_fleet import EvFleet
+from gridloom.simulators.grid.simulator import Grid
+
+
+@pytest.mark.parametrize("name", sorted(shipped_scenarios()))
+def test_shipped_scenarios_are_valid_and_titled(name: str) -> None:
+    document = read_scenario(name)
+    assert document.name == name
+    assert document.title != name
+
+
+@pytest.fixture(scope="module")
+def first_minutes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Record of 16:00-16:13 of the basic variant."""
+    (finished,) = gridloom.run(
+        "ademis-2021", out=tmp_path_factory.mktemp("outputs"), overrides=["duration=13min"]
+    )
+    with gridloom.open_record(finished.folder.record) as record:
+        yield record
+
+
+def test_the_case_is_the_papers() -> None:
+    """Numbers of Zafar et al. (2021): 55 of each, 28 arrivals, 17 departures, 65 A on LINE117."""
+    document = read_scenario("ademis-2021")
+    models = compose(document, document.scenario("basic")).models
+    grid, ev = models["grid"], models["ev"]
+    assert isinstance(grid, Grid)
+    assert isinstance(ev, EvFleet)
+    line = grid.network.line_names.index("LINE117")
+    assert (grid.network.line_from_bus[line], grid.network.line_to_bus[line]) == (114, 118)
+    assert grid.network.line_rated_current_a[line] == 65.0
+    assert len(grid.connection_points) == len(ev.elements) == len(ev.sessions) == 55
+    arrives, departs = ev.sessions.arrival_s, ev.sessions.departure_s
+    throughout = (arrives <= 0) & (departs > 3600) & (ev.sessions.arrival_state_of_charge >= 0.7)
+    assert throughout.sum() == 27
+    assert (departs < 3600).sum() == 17
+
+
+def test_uncoordinated_charging_overloads_line_117(first_minutes: Any) -> None:
+    """The reason for the case: 12 vehicles at 7 kW behind a line of 65 A."""
+    current_a = first_minutes["grid"]["line_current_a"].sel(line="LINE117").to_numpy()[:, 0]
+    assert current_a[:60].min() < current_a.max()
+    assert current_a[60:600].min() > 65.0
+    assert current_a[740:].max() < 65.0
+
+
+def test_energy_balance_at_every_step(first_minutes: Any) -> None:
+    """What the source supplies is what is consumed, less what is generated, plus losses."""
+    grid = first_minutes["grid"]
+    drawn = sum(first_minutes[m]["power_kw"].to_numpy().sum(axis=1) for m in ("load", "pv", "ev"))
+    balance = grid["slack_power_kw"].to_numpy() - grid["losses_kw"].to_numpy() - drawn
+    assert len(balance) == 780
+    np.testing.assert_allclose(balance, 0.0, atol=1e-6)
+
+
+def test_kirchhoff_behind_the_transformer(first_minutes: Any) -> None:
+    """The only line at the transformer's busbar carries all that is drawn behind it.
+
+    Without shunts, its current times the busbar's voltage is the apparent power of what is drawn
+    plus the losses beyond; both are known, but for the reactive losses, less than 2 % of it.
+    """
+    grid = first_minutes["grid"]
+    feeder = int(np.flatnonzero(grid["line_from_bus"].to_numpy() == 1)[0])
+    current_a = grid["line_current_a"].to_numpy()[:, feeder, 0]
+    voltage_kv = grid["bus_voltage_pu"].to_numpy()[:, 1, 0] * 0.416
+    apparent_kva = np.sqrt(3) * voltage_kv * current_a
+    power_kw = grid["slack_power_kw"].to_numpy()
+    reactive_kvar = grid["slack_reactive_power_kvar"].to_numpy()
+    np.testing.assert_allclose(apparent_kva, np.hypot(power_kw, reactive_kvar), rtol=0.02)
+
+
+def test_only_the_flexible_part_depends_on_the_controller(tmp_path: Path) -> None:
+    """Load and PV come from the seed alone: the same in every variant that will be compared."""
+    overrides = ["duration=1min", "simulators.grid.phases=unbalanced"]
+    (finished,) = gridloom.run("ademis-2021", out=tmp_path, overrides=overrides)
+    (plain,) = gridloom.run("ademis-2021", out=tmp_path, overrides=["duration=1min"])
+    with (
+        gridloom.open_record(finished.folder.record) as unbalanced,
+        gridloom.open_record(plain.folder.record) as balanced,
+    ):
+        for model in ("load", "pv"):
+            np.testing.assert_array_equal(
+                unbalanced[model]["power_kw"], balanced[model]["power_kw"]
+            )
+        assert unbalanced["grid"].sizes["phase"] == 3
+        worst = unbalanced["grid"]["line_current_a"].sel(line="LINE117").max()
+        assert float(worst) > float(balanced["grid"]["line_current_a"].sel(line="LINE117").max())
