@@ -1,47 +1,32 @@
 """Photovoltaic plants at customers' connection points."""
 
 import math
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 from pydantic import Field, model_validator
 from typing_extensions import override
 
 from gridloom.simulators.errors import Problem, ScenarioError, listing, nearest
-from gridloom.simulators.model import (
-    BuildContext,
-    Direction,
-    ElementSet,
-    FloatArray,
-    Forecast,
-    Inputs,
-    Model,
-    Outputs,
-    Port,
-    StaticVariable,
-)
-from gridloom.simulators.profiles.forecast import ForecastConfig, interval_s, make_forecast
+from gridloom.simulators.exogenous import Exogenous, ExogenousConfig
+from gridloom.simulators.model import BuildContext, FloatArray, Outputs, StaticVariable
 from gridloom.simulators.profiles.irradiance import IrradianceConfig, open_irradiance
 from gridloom.simulators.profiles.placement import points_at, source_of
-from gridloom.simulators.profiles.playback import Playback
 from gridloom.simulators.profiles.profile import Profile, ProfileConfig, open_profile
 from gridloom.simulators.profiles.series import Series
 from gridloom.simulators.profiles.simbench_profiles import SimbenchProfile, generating_points
-from gridloom.simulators.quantities import ModelConfig, Positive
-from gridloom.simulators.signals import IRRADIANCE, POWER, REACTIVE_POWER
+from gridloom.simulators.quantities import Positive
+from gridloom.simulators.signals import IRRADIANCE, POWER, REACTIVE_POWER, Signal
 
 _KW_PER_W = 1e-3
-_KIND = "pv_plant"
 
 PerPlant: TypeAlias = Positive | dict[str, Positive]
 """One number for all plants, or one each by connection point."""
 
 
-class PvConfig(ModelConfig):
+class PvConfig(ExogenousConfig):
     """Keys of a population of photovoltaic plants."""
 
-    at: str | list[str] = "all"
-    """Connection points: all, a group, a name or a list of these."""
     irradiance: IrradianceConfig | None = None
     """Irradiance on the modules; this or `profile`."""
     profile: ProfileConfig | None = None
@@ -56,8 +41,6 @@ class PvConfig(ModelConfig):
     """Active over apparent power; ignored where the profile has reactive power."""
     reactive: Literal["absorbing", "injecting"] = "absorbing"
     """Direction of reactive power seen from the plant, for power factors below one."""
-    forecast: ForecastConfig = ForecastConfig()
-    """What was expected before delivery."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -69,7 +52,7 @@ class PvConfig(ModelConfig):
         return self
 
 
-class Pv(Model):
+class Pv(Exogenous):
     """Photovoltaic plants, one at each connection point.
 
     Generation is area times efficiency times irradiance (Zafar et al., ISGT Europe 2021, eq. 36),
@@ -77,38 +60,23 @@ class Pv(Model):
     """
 
     Config = PvConfig
+    kind: ClassVar[str] = "pv_plant"
 
     def __init__(self, config: PvConfig, context: BuildContext) -> None:
-        super().__init__(context, config.step_size)
-        interval_s(config.forecast, config.step_size)  # fails early where it does not fit
         points = _points(config, context)
-        self._elements = ElementSet(
-            kind=_KIND, owner=context.name, names=points, connection_points=points
-        )
-        self._config = config
-        self._context = context
-        self._until_s = -(-context.duration_s // config.step_size) * config.step_size
-        self._source = _open(config, context, points, self._until_s)
+        super().__init__(config, context, points)
+        self._source = _open(config, context, points, self.until_s)
         self._area_m2 = _per_plant(config.area_m2, points, "area_m2")
         self._efficiency = _per_plant(config.efficiency, points, "efficiency")
         self._limit_kw = _per_plant(config.inverter_power_kw, points, "inverter_power_kw")
         tangent = math.tan(math.acos(config.power_factor))
         self._kvar_per_kw = tangent if config.reactive == "absorbing" else -tangent
-        self._playback = Playback(self._compute, config.step_size, self._until_s)
 
     @property
     @override
-    def ports(self) -> tuple[Port, ...]:
+    def sends(self) -> tuple[Signal, ...]:
         powers = (POWER, REACTIVE_POWER)
-        signals = powers if isinstance(self._source, Profile) else (*powers, IRRADIANCE)
-        return tuple(
-            Port(signal=signal, direction=Direction.OUTPUT, elements=self._elements)
-            for signal in signals
-        )
-
-    @override
-    def step(self, time: int, inputs: Inputs) -> Outputs:
-        return self._playback.at(time)
+        return powers if isinstance(self._source, Profile) else (*powers, IRRADIANCE)
 
     @override
     def static(self) -> tuple[StaticVariable, ...]:
@@ -117,35 +85,21 @@ class Pv(Model):
         area = StaticVariable(
             name="area_m2",
             values=self._area_m2,
-            dimensions=(_KIND,),
+            dimensions=(self.kind,),
             unit="m2",
             long_name="area of the modules",
         )
         efficiency = StaticVariable(
             name="efficiency",
             values=self._efficiency,
-            dimensions=(_KIND,),
+            dimensions=(self.kind,),
             unit="1",
             long_name="AC power over irradiance times area",
         )
         return (area, efficiency, source_of(self._source))
 
     @override
-    def forecast(self) -> Forecast:
-        """Return the total power expected before delivery, negative for generation.
-
-        Averages of what comes true over the forecast's intervals, times one plus bias and error:
-        see `ForecastConfig`.
-        """
-        return make_forecast(
-            self._config.forecast, self._context, self._totals, self.step_size, self._until_s
-        )
-
-    def _totals(self, start: int, stop: int) -> FloatArray:
-        totals: FloatArray = self._compute(start, stop)[POWER.name].sum(axis=1)
-        return totals
-
-    def _compute(self, start: int, stop: int) -> Outputs:
+    def compute(self, start: int, stop: int) -> Outputs:
         if isinstance(self._source, Profile):
             generation = self._source.power.means(start, stop, self.step_size)
             return self._sent(generation, self._source.reactive_power, start, stop)

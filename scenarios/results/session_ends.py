@@ -1,0 +1,80 @@
+"""With how much energy vehicles left: what the record tells of the ends of charging sessions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridloom.scenarios.results.record_parts import Recording
+from gridloom.simulators.model import FloatArray
+from gridloom.simulators.signals import STATE_OF_CHARGE
+
+_TOLERANCE_KWH = 0.02
+"""Less is not counted as missing: a meter does not show it."""
+_COLUMNS = (
+    "charging_point",
+    "arrival_s",
+    "departure_s",
+    "arrival_state_of_charge",
+    "required_state_of_charge",
+    "energy_capacity_kwh",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionEnds:
+    """The sessions that began before the end of the run; all arrays are (session,)."""
+
+    departed: NDArray[np.bool_]
+    """Whether the vehicle left within the run; otherwise it is still plugged in."""
+    row: NDArray[np.intp]
+    """Last row of the session."""
+    state_of_charge: FloatArray
+    """At departure, or at the end of the run."""
+    required: FloatArray
+    capacity_kwh: FloatArray
+
+    @property
+    def missing_kwh(self) -> FloatArray:
+        """(required - actual state of charge) times capacity of who departed, if over 0.02 kWh."""
+        missing = (self.required - self.state_of_charge) * self.capacity_kwh
+        return np.where(self.departed & (missing > _TOLERANCE_KWH), missing, 0.0)
+
+
+def session_ends(fleet: Recording) -> SessionEnds | None:
+    """Return how the sessions of a fleet ended, or None where nobody comes and goes.
+
+    The state at departure is that at the end of the session's last whole step, or that at arrival
+    for a session too short to have one.
+    """
+    if any(f"session_{column}" not in fleet for column in _COLUMNS):
+        return None
+    charging_point, arrival_s, departure_s, at_arrival, required, capacity_kwh = (
+        fleet.values(f"session_{column}") for column in _COLUMNS
+    )
+    end_s = fleet.rows.sizes["time"] * fleet.step_s
+    last_row = np.minimum(departure_s, end_s) // fleet.step_s - 1
+    # Who stays for less than a step may leave before any row tells of them
+    has_row = (last_row >= 0) & ((last_row + 1) * fleet.step_s > arrival_s)
+    row = np.maximum(last_row, 0).astype(np.intp)
+    measured = _values_at(fleet, row, charging_point.astype(np.intp))
+    known = has_row & np.isfinite(measured)
+    begun = (arrival_s < end_s) & (departure_s > 0)
+    return SessionEnds(
+        departed=(departure_s <= end_s)[begun],
+        row=row[begun],
+        state_of_charge=np.where(known, measured, at_arrival)[begun],
+        required=required[begun],
+        capacity_kwh=capacity_kwh[begun],
+    )
+
+
+def _values_at(fleet: Recording, rows: NDArray[np.intp], points: NDArray[np.intp]) -> FloatArray:
+    """Return the state of charge of one point at one row each."""
+    found = np.full(len(rows), np.nan)
+    first = 0
+    for state_of_charge in fleet.blocks(STATE_OF_CHARGE.name):
+        here = (rows >= first) & (rows < first + len(state_of_charge))
+        found[here] = state_of_charge[rows[here] - first, points[here]]
+        first += len(state_of_charge)
+    return found
