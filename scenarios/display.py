@@ -10,7 +10,7 @@ from rich.table import Table
 from gridloom.controllers.controller import Controller
 from gridloom.scenarios.coupling import Coupling
 from gridloom.scenarios.reader import ScenarioDocument, shipped_scenarios
-from gridloom.scenarios.results.kpi import Kpi
+from gridloom.scenarios.results.kpis.kpi import Kpi
 from gridloom.scenarios.runner import Run, compose
 from gridloom.scenarios.types import known_types
 from gridloom.simulators.model import Direction, Model
@@ -46,9 +46,19 @@ def _kpi_table(runs: Sequence[Run]) -> Table:
             group = kpi.group
             table.add_row(f"[bold]{group}[/bold]")
         values = [{(k.name, k.of): k.value for k in run.kpis}.get(key) for run in runs]
-        label = f"{kpi.label} ({kpi.of})" if kpi.of else kpi.label
+        place = kpi.of or _place(kpi, runs)
+        label = f"{kpi.label} ({place})" if place else kpi.label
         table.add_row(f"  {label}", *(_number(value) for value in values), _unit(kpi))
     return table
+
+
+def _place(total: Kpi, runs: Sequence[Run]) -> str:
+    """Return where a total comes from, if it is one part's own value in all runs."""
+    places = set()
+    for run in runs:
+        values = {kpi.of: kpi.value for kpi in run.kpis if kpi.name == total.name}
+        places |= {of for of, value in values.items() if of and value == values.get("")} or {""}
+    return places.pop() if len(places) == 1 else ""
 
 
 def _number(value: float | None) -> str:
@@ -115,7 +125,15 @@ def _print_model(console: Console, name: str, model: Model) -> None:
 
 def _elements(model: Model) -> str:
     sizes = {p.elements.kind: len(p.elements) for p in model.ports if p.elements is not None}
-    return ", ".join(f"{size} {kind.replace('_', ' ')}" for kind, size in sizes.items())
+    return ", ".join(f"{size} {_counted(kind, size)}" for kind, size in sizes.items())
+
+
+def _counted(kind: str, size: int) -> str:
+    """Return the name of elements as text, in the plural where there are several."""
+    name = kind.replace("_", " ")
+    if size == 1:
+        return name
+    return f"{name}es" if name.endswith("s") else f"{name}s"
 
 
 def _port_names(model: Model, direction: Direction) -> str:

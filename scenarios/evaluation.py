@@ -1,7 +1,7 @@
 """Turns a complete record into KPIs and a report."""
 
-from gridloom.scenarios.results.kpi import Kpi, write_kpis_csv
 from gridloom.scenarios.results.kpis import compute_kpis
+from gridloom.scenarios.results.kpis.kpi import Kpi, write_kpis_csv
 from gridloom.scenarios.results.record import open_record
 from gridloom.scenarios.results.report import write_report
 from gridloom.scenarios.run_folder import RunFolder

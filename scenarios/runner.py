@@ -20,7 +20,7 @@ from gridloom.scenarios.evaluation import evaluate
 from gridloom.scenarios.progress import show_progress, stop_on_signal
 from gridloom.scenarios.provenance import provenance
 from gridloom.scenarios.reader import ScenarioDocument, read_scenario
-from gridloom.scenarios.results.kpi import Kpi, read_kpis_csv
+from gridloom.scenarios.results.kpis.kpi import Kpi, read_kpis_csv
 from gridloom.scenarios.results.record import RecordedModel, RecordWriter, RunStatus
 from gridloom.scenarios.run_folder import Interrupted, RunFolder
 from gridloom.scenarios.schema import Scenario

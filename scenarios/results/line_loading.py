@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridloom.scenarios.results.record_parts import Recording
+from gridloom.scenarios.results.recording import Recording
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.signals import LINE_CURRENT
 

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gridloom.scenarios.results.record_layout import FAILURE, STATUS, STEP_SIZE, RunStatus
+from gridloom.scenarios.results.record.layout import FAILURE, STATUS, STEP_SIZE, RunStatus
 from gridloom.scenarios.results.wording import DASH, LocalTime, number, span
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from gridloom.scenarios.results.figure_style import ReportFigure
+    from gridloom.scenarios.results.figures.style import ReportFigure
     from gridloom.scenarios.results.kpis import Kpi
 
 _UNITS = {"1": "", "percent": "%", "kVA h": "kVAh"}

@@ -108,7 +108,7 @@ def test_describe_shows_couplings_and_repairs(gridloom: Command) -> None:
     assert code == 0
     assert "closes a loop" in out
     assert "sessions_plugged_in" in out
-    assert "ISC3 = 3000 A" in " ".join(out.split())
+    assert "57.16 MVA" in " ".join(out.split())
 
 
 def test_list_names_scenarios_and_types(gridloom: Command) -> None:

@@ -19,16 +19,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from matplotlib.figure import Figure
 
-from gridloom.scenarios.results.downsampling import (
+from gridloom.scenarios.results.figures import report_figures
+from gridloom.scenarios.results.figures.downsampling import (
     column_extremes,
     column_means,
     column_starts,
     keep_extremes,
 )
-from gridloom.scenarios.results.figure_style import ReportFigure, figure_style, new_axes, step_line
-from gridloom.scenarios.results.figures import report_figures
+from gridloom.scenarios.results.figures.style import ReportFigure, figure_style, new_axes, step_line
+from gridloom.scenarios.results.figures.tree_layout import tree_layout
 from gridloom.scenarios.results.kpis import compute_kpis
-from gridloom.scenarios.results.tree_layout import tree_layout
 
 RecordBuilder = Callable[..., xr.DataTree]
 

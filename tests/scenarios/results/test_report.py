@@ -14,7 +14,7 @@ import pytest
 import xarray as xr
 from typing_extensions import override
 
-from gridloom.scenarios.results.kpi import Kpi
+from gridloom.scenarios.results.kpis.kpi import Kpi
 from gridloom.scenarios.results.report import write_report
 
 RecordBuilder = Callable[..., xr.DataTree]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridloom.scenarios.results.window_means import window_means
+from gridloom.scenarios.results.kpis.window_means import window_means
 
 
 @given(

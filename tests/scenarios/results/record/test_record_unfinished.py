@@ -62,7 +62,7 @@ def test_another_process_sees_flushed_rows_while_the_run_goes_on(
 def test_block_beyond_the_last_flush_does_not_count(
     new_writer: Any, feed: Any, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gridloom.scenarios.results.record_writer._FLUSH_INTERVAL_S", float("inf"))
+    monkeypatch.setattr("gridloom.scenarios.results.record.writer._FLUSH_INTERVAL_S", float("inf"))
     writer = new_writer(rows=1000)
     feed(writer, range(100))
     writer.flush()

@@ -11,17 +11,17 @@
     └── unfinished_rows/     only until the record is closed: rows that fill no chunk yet
 
 `RecordWriter` writes it, `open_record` reads it with xarray, and so does anything that reads
-netCDF-4 or HDF5. The names of the file's constants are in `record_layout`.
+netCDF-4 or HDF5. The names of the file's constants are in `layout`.
 """
 
-from gridloom.scenarios.results.record_layout import (
+from gridloom.scenarios.results.record.layout import (
     SCHEMA_VERSION,
     Compression,
     RecordedModel,
     RunStatus,
 )
-from gridloom.scenarios.results.record_reader import open_record, record_status
-from gridloom.scenarios.results.record_writer import RecordWriter
+from gridloom.scenarios.results.record.reader import open_record, record_status
+from gridloom.scenarios.results.record.writer import RecordWriter
 
 __all__ = [
     "SCHEMA_VERSION",

@@ -14,8 +14,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from gridloom.scenarios.results.record_disk import Reserve, check_space, write_errors
-from gridloom.scenarios.results.record_layout import (
+from gridloom.scenarios.results.record.disk import Reserve, check_space, write_errors
+from gridloom.scenarios.results.record.layout import (
     COMMITTED,
     FAILURE,
     SCHEMA_ATTRIBUTE,
@@ -26,8 +26,8 @@ from gridloom.scenarios.results.record_layout import (
     RecordedModel,
     RunStatus,
 )
-from gridloom.scenarios.results.record_structure import Storage, write_scalar
-from gridloom.scenarios.results.record_table import RecordTable
+from gridloom.scenarios.results.record.structure import Storage, write_scalar
+from gridloom.scenarios.results.record.table import RecordTable
 from gridloom.simulators.errors import RecordError
 from gridloom.simulators.model import FloatArray
 

@@ -4,7 +4,7 @@ from collections import deque
 
 import numpy as np
 
-from gridloom.scenarios.results.downsampling import IndexArray
+from gridloom.scenarios.results.figures.downsampling import IndexArray
 from gridloom.simulators.model import FloatArray
 
 

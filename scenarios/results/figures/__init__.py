@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from gridloom.scenarios.results.figure_imbalance import imbalance_figure
-from gridloom.scenarios.results.figure_line_current import line_current_figure
-from gridloom.scenarios.results.figure_map import map_figure
-from gridloom.scenarios.results.figure_power import power_figure
-from gridloom.scenarios.results.figure_state_of_charge import state_of_charge_figure
-from gridloom.scenarios.results.figure_style import ReportFigure, figure_style
-from gridloom.scenarios.results.figure_voltage import voltage_figure
+from gridloom.scenarios.results.figures.imbalance import imbalance_figure
+from gridloom.scenarios.results.figures.line_current import line_current_figure
+from gridloom.scenarios.results.figures.map import map_figure
+from gridloom.scenarios.results.figures.power import power_figure
+from gridloom.scenarios.results.figures.state_of_charge import state_of_charge_figure
+from gridloom.scenarios.results.figures.style import ReportFigure, figure_style
+from gridloom.scenarios.results.figures.voltage import voltage_figure
 from gridloom.scenarios.results.line_loading import line_loading
-from gridloom.scenarios.results.record_parts import RecordParts, parts_of
+from gridloom.scenarios.results.recording import RecordParts, parts_of
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -8,8 +8,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
-from gridloom.scenarios.results.downsampling import IndexArray
-from gridloom.scenarios.results.figure_style import (
+from gridloom.scenarios.results.figures.downsampling import IndexArray
+from gridloom.scenarios.results.figures.style import (
     GREY,
     INK,
     ORANGE,
@@ -19,9 +19,9 @@ from gridloom.scenarios.results.figure_style import (
     new_axes,
     svg_bytes,
 )
+from gridloom.scenarios.results.figures.tree_layout import tree_layout
 from gridloom.scenarios.results.line_loading import LineLoading
-from gridloom.scenarios.results.record_parts import Recording
-from gridloom.scenarios.results.tree_layout import tree_layout
+from gridloom.scenarios.results.recording import Recording
 from gridloom.scenarios.results.wording import counted, number
 from gridloom.simulators.model import FloatArray
 

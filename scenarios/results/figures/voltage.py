@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from gridloom.scenarios.results.downsampling import column_extremes, column_starts
-from gridloom.scenarios.results.figure_style import (
+from gridloom.scenarios.results.figures.downsampling import column_extremes, column_starts
+from gridloom.scenarios.results.figures.style import (
     BLUE,
     COLUMNS,
     SKY,
@@ -18,7 +18,7 @@ from gridloom.scenarios.results.figure_style import (
     svg_bytes,
     time_axis,
 )
-from gridloom.scenarios.results.record_parts import Recording
+from gridloom.scenarios.results.recording import Recording
 from gridloom.scenarios.results.wording import DASH, LocalTime, span
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.signals import BUS_VOLTAGE

@@ -6,8 +6,8 @@ imbalance is a shortage (the portfolio consumed more than planned).
 
 import numpy as np
 
-from gridloom.scenarios.results.kpi import Indicator, Kpi
-from gridloom.scenarios.results.record_parts import Recording
+from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
+from gridloom.scenarios.results.recording import Recording
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.signals import IMBALANCE
 

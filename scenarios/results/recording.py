@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridloom.scenarios.results.record_layout import STEP_SIZE
+from gridloom.scenarios.results.record.layout import STEP_SIZE
 from gridloom.scenarios.results.wording import LocalTime
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.signals import IMBALANCE, LINE_CURRENT, POWER, STATE_OF_CHARGE

@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from gridloom.scenarios.results.record_layout import STEP_SIZE, Compression, RecordedModel
+from gridloom.scenarios.results.record.layout import STEP_SIZE, Compression, RecordedModel
 from gridloom.simulators.errors import RecordError
 from gridloom.simulators.model import ElementSet, Port, StaticVariable
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridloom.scenarios.results.downsampling import column_means, column_starts
-from gridloom.scenarios.results.figure_style import (
+from gridloom.scenarios.results.figures.downsampling import column_means, column_starts
+from gridloom.scenarios.results.figures.style import (
     CLASS_COLOURS,
     COLUMNS,
     GREY,
@@ -21,7 +21,7 @@ from gridloom.scenarios.results.figure_style import (
     svg_bytes,
     time_axis,
 )
-from gridloom.scenarios.results.record_parts import Recording, RecordParts
+from gridloom.scenarios.results.recording import Recording, RecordParts
 from gridloom.scenarios.results.wording import LocalTime, number, span
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.signals import POSITION, POWER, SLACK_POWER

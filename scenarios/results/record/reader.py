@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
-from gridloom.scenarios.results.record_layout import (
+from gridloom.scenarios.results.record.layout import (
     FAILURE,
     SCHEMA_ATTRIBUTE,
     SCHEMA_VERSION,
@@ -14,7 +14,7 @@ from gridloom.scenarios.results.record_layout import (
     UNFINISHED,
     RunStatus,
 )
-from gridloom.scenarios.results.record_rows import ValidRows, read_valid_rows
+from gridloom.scenarios.results.record.rows import ValidRows, read_valid_rows
 from gridloom.simulators.errors import RecordError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _with_rows(group: "xarray.Dataset", valid: ValidRows | None) -> "xarray.Data
     in_place = group.isel(time=slice(valid.in_place))
     if not valid.laid_aside:
         return in_place
-    from gridloom.scenarios.results.record_joined import joined
+    from gridloom.scenarios.results.record.joined import joined
 
     variables = {
         name: joined(variable, valid.laid_aside[str(name)])

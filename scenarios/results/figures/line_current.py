@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gridloom.scenarios.results.downsampling import column_extremes, column_starts
-from gridloom.scenarios.results.figure_style import (
+from gridloom.scenarios.results.figures.downsampling import column_extremes, column_starts
+from gridloom.scenarios.results.figures.style import (
     BLUE,
     COLUMNS,
     GREEN,
@@ -19,7 +19,7 @@ from gridloom.scenarios.results.figure_style import (
     time_axis,
 )
 from gridloom.scenarios.results.line_loading import LineLoading
-from gridloom.scenarios.results.record_parts import Recording
+from gridloom.scenarios.results.recording import Recording
 from gridloom.scenarios.results.wording import LocalTime, counted, number, span
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.signals import LINE_CURRENT

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridloom.scenarios.results.kpi import Indicator, Kpi
-from gridloom.scenarios.results.record_parts import Recording
+from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
+from gridloom.scenarios.results.recording import Recording
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.signals import (
     LINE_CURRENT,

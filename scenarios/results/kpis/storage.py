@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gridloom.scenarios.results.kpi import Indicator, Kpi
-from gridloom.scenarios.results.record_parts import Recording
+from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
+from gridloom.scenarios.results.recording import Recording
 from gridloom.simulators.signals import POWER, STATE_OF_HEALTH
 
 _SECONDS_PER_HOUR = 3600.0

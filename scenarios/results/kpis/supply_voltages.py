@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gridloom.scenarios.results.record_parts import Recording
+from gridloom.scenarios.results.recording import Recording
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.signals import BUS_VOLTAGE, VOLTAGE
 

@@ -17,7 +17,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from gridloom.scenarios.results.downsampling import keep_extremes
+from gridloom.scenarios.results.figures.downsampling import keep_extremes
 from gridloom.scenarios.results.wording import LocalTime
 from gridloom.simulators.model import FloatArray
 

@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from gridloom.scenarios.results.downsampling import keep_extremes
-from gridloom.scenarios.results.figure_style import (
+from gridloom.scenarios.results.figures.downsampling import keep_extremes
+from gridloom.scenarios.results.figures.style import (
     BLUE,
     GREEN,
     INK,
@@ -17,7 +17,7 @@ from gridloom.scenarios.results.figure_style import (
     svg_bytes,
     time_axis,
 )
-from gridloom.scenarios.results.record_parts import Recording
+from gridloom.scenarios.results.recording import Recording
 from gridloom.scenarios.results.session_ends import SessionEnds, session_ends
 from gridloom.scenarios.results.wording import DASH, LocalTime, counted, number
 from gridloom.simulators.model import FloatArray

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 
-from gridloom.scenarios.results.downsampling import IndexArray, keep_extremes
-from gridloom.scenarios.results.figure_style import (
+from gridloom.scenarios.results.figures.downsampling import IndexArray, keep_extremes
+from gridloom.scenarios.results.figures.style import (
     BLUE,
     COLUMNS,
     GREY,
@@ -19,8 +19,8 @@ from gridloom.scenarios.results.figure_style import (
     svg_bytes,
     time_axis,
 )
-from gridloom.scenarios.results.kpis_market import period_imbalance_kwh
-from gridloom.scenarios.results.record_parts import Recording
+from gridloom.scenarios.results.kpis.market import period_imbalance_kwh
+from gridloom.scenarios.results.recording import Recording
 from gridloom.scenarios.results.wording import LocalTime, counted, number
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.signals import IMBALANCE

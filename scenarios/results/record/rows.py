@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from gridloom.scenarios.results.record_layout import COMMITTED, STEP_SIZE, UNFINISHED
+from gridloom.scenarios.results.record.layout import COMMITTED, STEP_SIZE, UNFINISHED
 from gridloom.simulators.errors import RecordError
 
 _ATTEMPTS = 20

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridloom.scenarios.results.record_layout import RecordedModel
-from gridloom.scenarios.results.record_structure import (
+from gridloom.scenarios.results.record.layout import RecordedModel
+from gridloom.scenarios.results.record.structure import (
     Storage,
     create_group,
     create_unfinished_rows,

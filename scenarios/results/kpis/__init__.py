@@ -2,19 +2,19 @@
 
 Models are recognised by what they record, not by their names: whoever has line currents is the
 grid, whoever has an imbalance is the market. Steps without a solution (NaN) count for nothing,
-except as unsolved. Each module `kpis_*` holds one family, with formulas and sources.
+except as unsolved. Each module here holds one family, with formulas and sources.
 """
 
 from typing import TYPE_CHECKING
 
-from gridloom.scenarios.results.kpi import Kpi, read_kpis_csv, write_kpis_csv
-from gridloom.scenarios.results.kpis_energy import energy_kpis
-from gridloom.scenarios.results.kpis_grid import grid_kpis
-from gridloom.scenarios.results.kpis_market import market_kpis
-from gridloom.scenarios.results.kpis_sessions import session_kpis
-from gridloom.scenarios.results.kpis_storage import storage_kpis
-from gridloom.scenarios.results.kpis_voltage import voltage_kpis
-from gridloom.scenarios.results.record_parts import Recording, parts_of
+from gridloom.scenarios.results.kpis.energy import energy_kpis
+from gridloom.scenarios.results.kpis.grid import grid_kpis
+from gridloom.scenarios.results.kpis.kpi import Kpi, read_kpis_csv, write_kpis_csv
+from gridloom.scenarios.results.kpis.market import market_kpis
+from gridloom.scenarios.results.kpis.sessions import session_kpis
+from gridloom.scenarios.results.kpis.storage import storage_kpis
+from gridloom.scenarios.results.kpis.voltage import voltage_kpis
+from gridloom.scenarios.results.recording import Recording, parts_of
 
 if TYPE_CHECKING:
     import xarray as xr

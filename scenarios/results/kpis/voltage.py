@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from gridloom.scenarios.results.kpi import Indicator, Kpi
-from gridloom.scenarios.results.record_parts import Recording
-from gridloom.scenarios.results.supply_voltages import SupplyVoltages
-from gridloom.scenarios.results.window_means import window_means
+from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
+from gridloom.scenarios.results.kpis.supply_voltages import SupplyVoltages
+from gridloom.scenarios.results.kpis.window_means import window_means
+from gridloom.scenarios.results.recording import Recording
 from gridloom.scenarios.results.wording import counted, span
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.signals import VOLTAGE_UNBALANCE
