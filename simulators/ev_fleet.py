@@ -119,23 +119,26 @@ class EvFleet(Model):
 
     @override
     def initial_outputs(self) -> Outputs:
-        return self._at_end_of_step()
+        return {**self._at_end_of_step(), **self._in_next_step()}
 
     @override
     def step(self, time: int, inputs: Inputs) -> Outputs:
-        if time >= self._occupancy.next_change_s:
-            self._plug(time)
         power_kw = np.clip(inputs[POWER_SETPOINT.name], *self._power_limits_kw)
         change_kwh = stored_energy_change(self._limits, power_kw, self.step_size)
         loss = wear(self._config.ageing, power_kw, self._capacity_kwh, self.step_size)
         self._state_of_charge = self._state_of_charge + change_kwh / self._capacity_kwh
         self._state_of_health = self._state_of_health - loss
-        self._power_limits_kw = self._envelope()
-        return {
+        sent = {
             POWER.name: power_kw,
             REACTIVE_POWER.name: power_kw * self._config.tan_phi,
             **self._at_end_of_step(),
         }
+        # Whoever decides on the next step is told who is there when it begins.
+        if time + self.step_size >= self._occupancy.next_change_s:
+            self._plug(time + self.step_size)
+        else:
+            self._power_limits_kw = self._envelope()
+        return {**sent, **self._in_next_step()}
 
     def _envelope(self) -> tuple[FloatArray, FloatArray]:
         """Return lowest and highest power possible in the next step."""
@@ -149,14 +152,19 @@ class EvFleet(Model):
         )
 
     def _at_end_of_step(self) -> Outputs:
-        """Return what the charging points can tell at the end of a step."""
+        """Return the state of the vehicles at the end of a step, before any of them leaves."""
         plugged_in = self._occupancy.plugged_in
-        lowest_kw, highest_kw = self._power_limits_kw
-        missing = np.maximum(self._required - self._state_of_charge, 0.0)
         return {
             STATE_OF_CHARGE.name: np.where(plugged_in, self._state_of_charge, np.nan),
             PLUGGED_IN.name: plugged_in.astype(np.float64),
             STATE_OF_HEALTH.name: self._state_of_health,
+        }
+
+    def _in_next_step(self) -> Outputs:
+        """Return what the vehicles that will be there in the next step can do and need."""
+        lowest_kw, highest_kw = self._power_limits_kw
+        missing = np.maximum(self._required - self._state_of_charge, 0.0)
+        return {
             POWER_MIN.name: lowest_kw,
             POWER_MAX.name: highest_kw,
             ENERGY_REQUIRED.name: missing * self._capacity_kwh / self._limits.charge_efficiency,

@@ -206,7 +206,7 @@ POWER_MAX = Signal(
 ENERGY_REQUIRED = Signal(
     name="energy_required_kwh",
     unit="kWh",
-    long_name="energy still to be drawn at the connection point to reach the required state",
+    long_name="energy to be drawn from the next step on to reach the required state",
     information=Information.SESSIONS_PLUGGED_IN,
     cell_method="point",
 )
