@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gridloom.controllers.controller import ControlContext
+from gridloom.controllers.controller import ControlContext, Controller
 from gridloom.scenarios.schema import Scenario
 from gridloom.scenarios.types import find_type
 from gridloom.simulators.errors import Problem, ScenarioError, listing, nearest
 from gridloom.simulators.market import TakesPosition
 from gridloom.simulators.model import BuildContext, Direction, Forecast, Model
-from gridloom.simulators.quantities import ModelConfig
+from gridloom.simulators.quantities import ModelConfig, format_duration
 from gridloom.simulators.signals import POWER
 
 
@@ -23,7 +23,7 @@ def build_models(scenario: Scenario, folders: Sequence[Path]) -> dict[str, Model
     """
     points: tuple[str, ...] | None = None
     built: dict[str, Model] = {}
-    problems: list[Problem] = []
+    problems = _step_problems(scenario)
     grids = [
         n for n, c in scenario.simulators.items() if _model_type(n, c).offers_connection_points
     ]
@@ -63,9 +63,11 @@ def _controllers(
     for name, config in scenario.controllers.items():
         context = _context(scenario, folders, name, points)
         try:
-            built[name] = find_type("controllers", config.type)(
+            controller = find_type("controllers", config.type)(
                 config, ControlContext(build=context, models=simulators)
             )
+            _nested_steps(controller)
+            built[name] = controller
         except ScenarioError as error:
             problems += error.below(("controllers", name)).problems
     if problems:
@@ -96,6 +98,39 @@ def _context(
     )
 
 
+def _step_problems(scenario: Scenario) -> list[Problem]:
+    """Refuse steps of which the last would reach beyond the end of the run."""
+    duration = format_duration(scenario.duration_s)
+    return [
+        Problem(
+            message=f"steps of {format_duration(config.step_size)} do not end with the run, "
+            f"which takes {duration}",
+            key=(kind, name, "step_size"),
+            expected=f"a step that divides {duration}",
+        )
+        for kind, models in (
+            ("simulators", scenario.simulators),
+            ("controllers", scenario.controllers),
+        )
+        for name, config in models.items()
+        if scenario.duration_s % config.step_size
+    ]
+
+
+def _nested_steps(controller: Controller) -> None:
+    """Refuse a controller whose setpoints would hold for other times than its devices' steps."""
+    ours, theirs = controller.step_size, controller.controlled.step_size
+    if max(ours, theirs) % min(ours, theirs):
+        raise ScenarioError(
+            Problem(
+                message=f"it steps every {format_duration(ours)}, "
+                f"'{controller.controlled.name}' every {format_duration(theirs)}",
+                key=("step_size",),
+                expected="one of the two divides the other",
+            )
+        )
+
+
 def _group_problems(scenario: Scenario, points: Sequence[str]) -> list[Problem]:
     known = set(points)
     return [
@@ -117,25 +152,26 @@ def _buy_positions(simulators: Mapping[str, Model]) -> None:
         if isinstance(market, TakesPosition) and market.needs_position:
             forecasts: dict[str, Forecast] = {}
             for other, model in simulators.items():
-                if _has_power(model):
+                places = _places(model)
+                if not places.isdisjoint(market.portfolio):
                     forecasts[other] = _portfolio_forecast(name, market.portfolio, model)
             market.take_position(forecasts)
 
 
-def _has_power(model: Model) -> bool:
-    return any(p.signal == POWER and p.direction is Direction.OUTPUT for p in model.ports)
+def _places(model: Model) -> set[str]:
+    """Return the connection points at which a model sends power."""
+    return {
+        point
+        for port in model.ports
+        if port.signal == POWER and port.direction is Direction.OUTPUT and port.elements is not None
+        for point in port.elements.connection_points or ()
+    }
 
 
 def _portfolio_forecast(market: str, portfolio: Sequence[str], model: Model) -> Forecast:
     """Return what ``model`` forecasts, if all of it belongs to the portfolio."""
-    places = {
-        point
-        for port in model.ports
-        if port.signal == POWER and port.elements is not None
-        for point in port.elements.connection_points or ()
-    }
     forecast = model.forecast()
-    if forecast is None or not places <= set(portfolio):
+    if forecast is None or not _places(model) <= set(portfolio):
         reason = "makes no forecast" if forecast is None else "is only partly in the portfolio"
         raise ScenarioError(
             Problem(

@@ -65,7 +65,7 @@ def _number(value: float | None) -> str:
     """Return a value with three significant digits, whole where it is large."""
     if value is None or isnan(value):
         return "-"
-    value = round(value, 9)  # sums of floats that cancel are zero to anyone who reads a table
+    value = round(value, 9) + 0.0  # sums of floats that cancel are zero to anyone who reads a table
     return f"{value:.0f}" if abs(value) >= _WHOLE_FROM or value == round(value) else f"{value:.3g}"
 
 

@@ -31,10 +31,16 @@ def provenance(scenario: Scenario, digest: str, folders: Sequence[Path]) -> dict
         "seed": str(scenario.seed),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "gridloom_version": version("gridloom"),
-        "dependencies": json.dumps({name: _version(name) for name in _DEPENDENCIES}),
+        "dependencies": json.dumps(versions()),
         "platform": f"{platform.platform()}, Python {platform.python_version()}",
         "git_revision": _git_revision(folders[0] if folders else Path()),
+        "gridloom_git_revision": _git_revision(Path(__file__).resolve().parent),
     }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the libraries that results depend on, by name."""
+    return {name: _version(name) for name in _DEPENDENCIES}
 
 
 def _version(name: str) -> str:

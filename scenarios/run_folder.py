@@ -1,10 +1,17 @@
 """Where a run's files are: one folder a run, named by what was run."""
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from gridloom.scenarios.results.record import RunStatus, record_status
 from gridloom.simulators.errors import GridloomError, Problem, RecordError, ScenarioError
+
+if sys.platform != "win32":
+    import fcntl
 
 
 @dataclass(frozen=True)
@@ -50,30 +57,72 @@ class RunFolder:
             return False
         return status is RunStatus.COMPLETE
 
-    def prepare(self) -> None:
-        """Make the folder and remove what an unfinished run has left.
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Make the folder this process's own and remove what an unfinished run has left.
 
         Raises:
-            ScenarioError: the folder cannot be written.
+            ScenarioError: the folder cannot be written, or another process computes this run now.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self.partial_record.unlink(missing_ok=True)
-            probe = self.path / ".writable"
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
-            raise ScenarioError(
-                Problem(
-                    message=f"cannot write to {self.path}: {error.strerror}",
-                    expected="a folder you may write to",
-                    suggestion="choose another with --out DIR",
-                )
-            ) from error
+        with ExitStack() as stack:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(_lock(self.path))
+                self.partial_record.unlink(missing_ok=True)
+                self.log.touch()
+            except BlockingIOError as error:
+                raise ScenarioError(
+                    Problem(
+                        message=f"another process is computing this very run, in {self.path}",
+                        suggestion="wait for it, or choose another folder with --out DIR",
+                    )
+                ) from error
+            except OSError as error:
+                raise self._unwritable(str(error.strerror)) from error
+            yield
+
+    def require_writable(self) -> None:
+        """Refuse a place that cannot be written to, before anything is computed for it.
+
+        Raises:
+            ScenarioError: the nearest folder that exists is none, or not ours to write to.
+        """
+        nearest = next(p for p in (self.path, *self.path.absolute().parents) if p.exists())
+        if not nearest.is_dir():
+            raise self._unwritable(f"{nearest} is not a folder")
+        if not os.access(nearest, os.W_OK):
+            raise self._unwritable(f"you may not write to {nearest}")
+
+    def _unwritable(self, cause: str) -> ScenarioError:
+        return ScenarioError(
+            Problem(
+                message=f"cannot write to {self.path}: {cause}",
+                expected="a folder you may write to",
+                suggestion="choose another with --out DIR",
+            )
+        )
 
     def finish(self) -> None:
         """Give the record its final name."""
         self.partial_record.replace(self.record)
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Hold a folder for this process alone; the system lets go of it when the process ends.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    if sys.platform == "win32":  # which lets nobody remove or replace a file that is open
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
 
 
 class Interrupted(GridloomError):  # noqa: N818 -- no error of anyone's: the user's wish

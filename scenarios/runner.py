@@ -3,12 +3,10 @@
 read_scenario -> build_models -> couple -> simulate (streaming to the record) -> KPIs -> report
 """
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
@@ -17,6 +15,7 @@ from gridloom.scenarios.building import build_models
 from gridloom.scenarios.composer import simulate
 from gridloom.scenarios.coupling import Coupling, couple
 from gridloom.scenarios.evaluation import evaluate
+from gridloom.scenarios.identity import run_digest
 from gridloom.scenarios.progress import show_progress, stop_on_signal
 from gridloom.scenarios.provenance import provenance
 from gridloom.scenarios.reader import ScenarioDocument, read_scenario
@@ -92,9 +91,9 @@ def run_variant(
             computed=False,
             wall_time_s=perf_counter() - begin,
         )
+    folder.require_writable()
     composition = compose(document, scenario)
-    folder.prepare()
-    with _log_file(folder.log):
+    with folder.claimed(), _log_file(folder.log):
         _log.info("run %s", folder.path.name)
         for name, model in composition.models.items():
             for remark in model.remarks():
@@ -123,19 +122,12 @@ def _known_kpis(folder: RunFolder) -> list[Kpi]:
 def run_folder(document: ScenarioDocument, scenario: Scenario, out: Path) -> RunFolder:
     """Return the folder of a run: named by scenario, variant and identity.
 
-    The identity covers the resolved scenario, the content of its files and gridloom's version:
-    two runs share a folder only if they give the same results.
+    Two runs share a folder only if they give the same results: see `identity`.
     """
     with _located(document, scenario):
         digest = run_digest(scenario, document.folders)
     parts = [scenario.name, scenario.variant, digest]
     return RunFolder(out / "-".join(part for part in parts if part))
-
-
-def run_digest(scenario: Scenario, folders: Sequence[Path]) -> str:
-    """Return the identity of a run in ten hexadecimal digits."""
-    identity = f"{scenario.digest(folders)} {version('gridloom')}"
-    return hashlib.sha256(identity.encode()).hexdigest()[:10]
 
 
 def compose(document: ScenarioDocument, scenario: Scenario) -> Composition:

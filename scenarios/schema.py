@@ -4,9 +4,9 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -15,12 +15,20 @@ from pydantic import (
     Field,
     SerializeAsAny,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from gridloom.simulators.errors import Key, dotted
+from gridloom.simulators.errors import Key, Problem, ScenarioError, dotted
 from gridloom.simulators.model import BuildContext
-from gridloom.simulators.quantities import Config, Duration, InputFile, ModelConfig
+from gridloom.simulators.quantities import (
+    Config,
+    Duration,
+    InputFile,
+    InputFiles,
+    ModelConfig,
+    format_duration,
+)
 
 MODEL_NAME = r"[a-z][a-z0-9_]*"
 """Names of simulators and controllers: they become groups of the record."""
@@ -29,6 +37,11 @@ SCENARIO_NAME = r"[a-z][a-z0-9_-]*"
 _PORT_NAME = rf"{MODEL_NAME}\.[A-Za-z_]\w*"
 EVERYTHING = "all"
 """Means all connection points, or all signals; nothing may be called so."""
+_FIRST = datetime(1900, 1, 1, tzinfo=UTC)
+_LAST = datetime(2200, 1, 1, tzinfo=UTC)
+"""Between them everybody's calendars agree, those of xarray and netCDF included."""
+_MOST_STEPS = 100_000_000
+"""Hours of computing for even the smallest model: nobody means more."""
 
 
 def _scenario_name(name: str) -> str:
@@ -157,6 +170,32 @@ class Scenario(Config):
     couplings: tuple[CouplingConfig, ...] = ()
     record: RecordConfig = RecordConfig()
 
+    @model_validator(mode="after")
+    def _within_reason(self) -> Self:
+        """Refuse what no calendar and no computer can cope with."""
+        if not _FIRST <= self.start < _LAST:
+            raise ScenarioError(
+                Problem(
+                    message=f"the year {self.start.year} is out of range",
+                    key=("start",),
+                    expected=f"a time from {_FIRST.year} to {_LAST.year - 1}",
+                )
+            )
+        steps = self.duration_s // self.step_size
+        ends_late = self.duration_s > (_LAST - self.start) / timedelta(seconds=1)
+        if steps > _MOST_STEPS or ends_late:
+            beyond = f", beyond the year {_LAST.year - 1}" if ends_late else ""
+            raise ScenarioError(
+                Problem(
+                    message=f"{format_duration(self.duration_s)} are {steps:,} steps of "
+                    f"{format_duration(self.step_size)}{beyond}",
+                    key=("duration",),
+                    expected=f"at most {_MOST_STEPS:,} steps",
+                    suggestion="shorten the duration, or lengthen step_size",
+                )
+            )
+        return self
+
     def resolved(self) -> dict[str, Any]:
         """Return the scenario as plain JSON values, defaults included.
 
@@ -184,8 +223,11 @@ class Scenario(Config):
                 seed=self.seed,
                 folders=tuple(folders),
             )
-            with context.file(name, *key).open("rb") as opened:
-                identity.update(hashlib.file_digest(opened, "sha256").digest())
+            several = isinstance(name, InputFiles)
+            for path in context.files(name) if several else [context.file(name, *key)]:
+                with path.open("rb") as opened:
+                    identity.update(path.name.encode())
+                    identity.update(hashlib.file_digest(opened, "sha256").digest())
         return identity.hexdigest()[:10]
 
     def input_files(self) -> list[tuple[Key, InputFile]]:

@@ -30,8 +30,8 @@ def _form_of(value: Any) -> str | None:
 class ScheduleForecast(Config):
     """The fleet's day-ahead schedule, as its balance responsible party would plan it."""
 
-    resolution: Duration = 600
-    """The schedule is averaged over this time, as eq. (25) does."""
+    resolution: Duration = 900
+    """The schedule is averaged over this time; eq. (25) takes 10 min."""
     relative_bias: Finite = 0.0
     """Share by which the schedule is too high."""
 

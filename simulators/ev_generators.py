@@ -39,7 +39,7 @@ Counts: TypeAlias = dict[str, list[Annotated[int, Field(ge=0)]]]
 class PeriodTable(Config):
     """Arrivals and departures counted per period and group of connection points.
 
-    Vehicles leave in the order in which they came. One that comes and leaves within a period
+    Who came first leaves in the earliest periods. One that comes and leaves within a period
     comes at the period's start and leaves after about `same_period_stay`; all other times are
     uniform within their period. Charging points that no arrival needs hold a vehicle throughout.
     """

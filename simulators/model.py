@@ -8,6 +8,7 @@ its output ports send.
 """
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -148,17 +149,38 @@ class BuildContext:
         """Return the existing file that ``name`` means, or raise `ScenarioError` at ``key``."""
         candidates = [Path(name)] if Path(name).is_absolute() else []
         candidates += [folder / name for folder in self.folders]
-        for candidate in candidates:
-            if candidate.is_file():
-                return candidate
+        found = next((c for c in candidates if c.exists()), None)
+        if found is not None and found.is_file() and os.access(found, os.R_OK):
+            return found
         looked = listing([str(candidate.parent) for candidate in candidates] or ["nowhere"])
+        if found is None:
+            message = f"file '{name}' does not exist (looked in {looked})"
+        elif found.is_dir():
+            message = f"'{name}' is a folder"
+        else:
+            message = f"'{name}' cannot be read: no ordinary file, or no permission"
         raise ScenarioError(
             Problem(
-                message=f"file '{name}' does not exist (looked in {looked})",
+                message=message,
                 key=key,
-                expected="a path relative to the scenario file, or an absolute one",
+                expected="a file's path, relative to the scenario file or absolute",
             )
         )
+
+    def files(self, pattern: str) -> list[Path]:
+        """Return the CSV files in the folder, or those that match the pattern, by name.
+
+        The first of `folders` that has any counts; nothing is found where none has.
+        """
+        given = Path(pattern)
+        for root in (Path(given.anchor),) if given.is_absolute() else self.folders:
+            relative = given.relative_to(given.anchor)
+            whole = root / relative
+            found = whole.glob("*.csv") if whole.is_dir() else root.glob(str(relative))
+            paths = sorted(path for path in found if path.is_file())
+            if paths:
+                return paths
+        return []
 
     def select(self, at: str | list[str], *key: str | int) -> tuple[str, ...]:
         """Return the connection points that ``at`` names: 'all', a group, one name or a list.

@@ -22,6 +22,7 @@ _KW_PER_W = 1e-3
 
 PerPlant: TypeAlias = Positive | dict[str, Positive]
 """One number for all plants, or one each by connection point."""
+Efficiency: TypeAlias = Annotated[float, Field(gt=0, le=1)]
 
 
 class PvConfig(ExogenousConfig):
@@ -33,7 +34,7 @@ class PvConfig(ExogenousConfig):
     """Generation itself, positive; this or `irradiance`."""
     area_m2: PerPlant = 10.0
     """Area of the modules."""
-    efficiency: PerPlant = 0.17
+    efficiency: Efficiency | dict[str, Efficiency] = 0.17
     """AC power over irradiance times area."""
     inverter_power_kw: PerPlant | None = None
     """Most that the inverter feeds in; no limit unless given."""

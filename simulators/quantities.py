@@ -76,6 +76,12 @@ class InputFile(str):
         return core_schema.no_info_after_validator_function(cls, text)
 
 
+class InputFiles(InputFile):
+    """A folder or pattern of files that a scenario reads; see `BuildContext.files`."""
+
+    __slots__ = ()
+
+
 class Config(BaseModel):
     """Base of everything a scenario file configures: unknown keys are errors, values stay fixed."""
 

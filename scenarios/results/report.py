@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gridloom.scenarios.results.record.layout import FAILURE, STATUS, STEP_SIZE, RunStatus
-from gridloom.scenarios.results.wording import DASH, LocalTime, number, span
+from gridloom.scenarios.results.wording import DASH, LocalTime, counted, number, span
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -88,7 +88,7 @@ def _content(
         "title": attributes.get("title") or attributes.get("scenario_name") or "gridloom run",
         "variant": attributes.get("variant", ""),
         "description": str(scenario.get("description") or "").strip(),
-        "warning": _warning(record),
+        "warning": _warning(record, kpis),
         "facts": _facts(record, attributes, scenario),
         "headline": _grouped([kpi for kpi in kpis if kpi.headline], digits=3),
         "kpis": _grouped(kpis, digits=5),
@@ -103,13 +103,21 @@ def _content(
     }
 
 
-def _warning(record: "xr.DataTree") -> str:
-    """Return what a reader must know of a run that did not complete, else ''."""
+def _warning(record: "xr.DataTree", kpis: "Sequence[Kpi]") -> str:
+    """Return what a reader must know of a run that did not complete or go well, else ''."""
     if STATUS not in record:
         return ""
     status = RunStatus(int(record[STATUS]))
     if status is RunStatus.COMPLETE:
-        return ""
+        unsolved = int(
+            sum(kpi.value for kpi in kpis if kpi.name == "unsolved_steps" and not kpi.of)
+        )
+        if not unsolved:
+            return ""
+        return (
+            f"{counted(unsolved, 'step')} without a power flow solution: what this page says of "
+            "the grid leaves them out."
+        )
     why = str(record.attrs.get(FAILURE, ""))
     return f"This run is not complete ({status.name.lower()}){': ' + why if why else ''}."
 

@@ -1,14 +1,26 @@
 """What a scenario may say about the grid."""
 
 from enum import StrEnum
-from typing import Any, Self
+from typing import Annotated, Any, Self, TypeAlias
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from gridloom.simulators.quantities import Config, InputFile, ModelConfig, Positive
 
 REFERENCE_NETWORK = "ieee_european_lv"
 """The IEEE European LV test feeder with the errors of pandapower's copy repaired."""
+_HIGHEST_PU = 2.0
+"""No grid is run at more; volts and percent are."""
+
+
+def _per_unit(value: float) -> float:
+    if value > _HIGHEST_PU:
+        raise ValueError("expected a voltage in per unit of the nominal one, such as 1.05")
+    return value
+
+
+PerUnit: TypeAlias = Annotated[Positive, AfterValidator(_per_unit)]
+"""A voltage over the nominal voltage."""
 
 
 class EngineName(StrEnum):
@@ -80,13 +92,13 @@ class GridConfig(ModelConfig):
     """Balanced (one phase stands for all) or unbalanced (three phases)."""
     line_ratings_a: dict[str, Positive] = Field(default_factory=dict)
     """Rated currents that replace the network's, by line name."""
-    voltage_limits_pu: tuple[Positive, Positive] = (0.9, 1.1)
+    voltage_limits_pu: tuple[PerUnit, PerUnit] = (0.9, 1.1)
     """Lowest and highest admissible voltage; KPIs count violations, nothing is enforced."""
     on_divergence: OnDivergence = OnDivergence.FAIL
     """What happens where the power flow has no solution."""
     background: Background = Background.NONE
     """What becomes of the network's own loads, static generators and storage units."""
-    source_voltage_pu: Positive | None = None
+    source_voltage_pu: PerUnit | None = None
     """Voltage of the external grids; by default the network's own."""
     source_impedance: bool | None = None
     """Whether the external grids' short-circuit impedance lies in series with them.

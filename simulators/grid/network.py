@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gridloom.simulators.errors import Problem, ScenarioError, nearest
+from gridloom.simulators.errors import Problem, ScenarioError, listing, nearest
 from gridloom.simulators.grid.config import REFERENCE_NETWORK, Background, GridConfig
 from gridloom.simulators.grid.connection_points import (
     ConnectionPoints,
@@ -21,6 +21,7 @@ from gridloom.simulators.grid.repairs import (
     require_source,
     set_source,
 )
+from gridloom.simulators.grid.soundness import require_sound
 from gridloom.simulators.grid.sources import read_pandapower_net
 from gridloom.simulators.model import BuildContext, FloatArray
 
@@ -102,6 +103,7 @@ def read_network(config: GridConfig, context: BuildContext) -> Network:
     net = read_pandapower_net(config.network, context)
     is_reference = config.network.name == REFERENCE_NETWORK
     repairs = repair_ieee_european_lv(net) if is_reference else ()
+    require_sound(net)
     require_source(net)
     repairs += repair_taps(net)
     impedance = is_reference if config.source_impedance is None else config.source_impedance
@@ -174,7 +176,7 @@ def _line_ratings(lines: Any, names: tuple[str, ...], overrides: Mapping[str, fl
         Problem(
             message=f"the network has no line '{name}'",
             key=("line_ratings_a", name),
-            expected="the name of a line",
+            expected=f"one of {listing(names)}" if names else "nothing: it has no lines",
             suggestion=nearest(name, names),
         )
         for name in overrides

@@ -18,6 +18,7 @@ from gridloom.simulators.grid.engine import (
 )
 from gridloom.simulators.grid.network import Network
 from gridloom.simulators.grid.pgm_components import constant_power_loads
+from gridloom.simulators.grid.unsupported import unsupported
 from gridloom.simulators.model import FloatArray
 
 _TOLERANCE_PU = 1e-10
@@ -194,6 +195,7 @@ def _model_of(arrays: dict[str, NDArray[Any]]) -> Any:
     from power_grid_model import PowerGridModel
     from power_grid_model.errors import (  # type: ignore[attr-defined]  # re-exports implicitly
         InvalidTransformerClock,
+        PowerGridError,
     )
 
     try:
@@ -208,6 +210,8 @@ def _model_of(arrays: dict[str, NDArray[Any]]) -> Any:
                 suggestion="correct 'vector_group' or 'shift_degree' in the table 'trafo'",
             )
         ) from error
+    except PowerGridError as error:
+        raise ScenarioError(unsupported(str(error).strip().splitlines()[0])) from error
 
 
 def _output_dtypes(*, unbalanced: bool) -> dict[str, np.dtype[Any]]:

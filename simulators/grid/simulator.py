@@ -1,12 +1,19 @@
 """The grid: takes power at the connection points, sends voltages, currents and losses."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 from typing_extensions import override
 
-from gridloom.simulators.errors import DivergenceError, Problem, ScenarioError, SimulatorError
+from gridloom.simulators.errors import (
+    DivergenceError,
+    Problem,
+    ScenarioError,
+    SimulatorError,
+    listing,
+)
 from gridloom.simulators.grid.config import EngineName, GridConfig, OnDivergence, Phases
 from gridloom.simulators.grid.engine import (
     PHASES,
@@ -108,8 +115,25 @@ class Grid(Model):
 
     @override
     def remarks(self) -> tuple[str, ...]:
-        """Return what was repaired in the network and simplified by the engine."""
-        return (*self.network.repairs, *self._engine.simplifications)
+        """Return what was repaired, what the engine simplifies, and who has no supply."""
+        return (*self.network.repairs, *self._engine.simplifications, *self._unsupplied)
+
+    @cached_property
+    def _unsupplied(self) -> tuple[str, ...]:
+        """What to say of connection points that no external grid reaches."""
+        nothing = np.zeros(len(self.connection_points))
+        try:
+            voltage = self._engine.solve(nothing, nothing).bus_voltage_pu
+        except NoSolutionError:  # the first step will say so
+            return ()
+        dark = np.isnan(voltage[self.network.connection_points.bus]).all(axis=1)
+        if not dark.any():
+            return ()
+        names = [name for name, is_dark in zip(self.connection_points, dark, strict=True) if is_dark]
+        return (
+            f"no external grid reaches {len(names)} of {len(dark)} connection points, so that the "
+            f"power of devices there is missing in the power flow: {listing(names)}",
+        )
 
     def _require_finite(self, time: int, signal: Signal, values: FloatArray) -> None:
         bad = np.flatnonzero(~np.isfinite(values))

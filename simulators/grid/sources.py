@@ -57,6 +57,7 @@ def _from_pandapower(name: str, arguments: dict[str, Any], context: BuildContext
                 message=f"pandapower.networks.{name}: {error}",
                 key=("network", "arguments"),
                 expected=f"{name}{inspect.signature(builder)}",
+                suggestion=_meant_argument(builder, arguments),
             )
         ) from error
     try:
@@ -78,6 +79,12 @@ def _from_pandapower(name: str, arguments: dict[str, Any], context: BuildContext
             )
         )
     return net
+
+
+def _meant_argument(builder: Callable[..., Any], arguments: dict[str, Any]) -> str:
+    known = list(inspect.signature(builder).parameters)
+    unknown = next((name for name in arguments if name not in known), "")
+    return nearest(unknown, known)
 
 
 @contextmanager

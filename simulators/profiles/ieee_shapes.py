@@ -13,7 +13,7 @@ from gridloom.simulators.profiles.clock import DAY_S, LocalClock
 from gridloom.simulators.profiles.series import Series
 from gridloom.simulators.profiles.table import find_columns, read_header, read_numbers, wrong
 from gridloom.simulators.profiles.wide_csv import RepeatedDay
-from gridloom.simulators.quantities import Config
+from gridloom.simulators.quantities import Config, InputFiles
 
 
 class ShapesProfile(Config):
@@ -24,7 +24,7 @@ class ShapesProfile(Config):
     element.
     """
 
-    shapes: str
+    shapes: InputFiles
     """Folder with the files, or a pattern such as `shapes/Load_profile_*.csv`."""
 
 
@@ -34,7 +34,7 @@ def open_shapes(config: ShapesProfile, context: BuildContext, elements: Sequence
     Raises:
         ScenarioError: there are too few files, or one is malformed.
     """
-    paths = _find(config.shapes, context)
+    paths = sorted(context.files(config.shapes), key=_number)
     if len(paths) < len(elements):
         found = f"{len(paths)} files match '{config.shapes}', {len(elements)} elements need one"
         raise ScenarioError(
@@ -53,19 +53,6 @@ def open_shapes(config: ShapesProfile, context: BuildContext, elements: Sequence
     day = np.column_stack(shapes)
     source = f"load shapes: {config.shapes}"
     return RepeatedDay(day, LocalClock(context.start), DAY_S // len(day), source)
-
-
-def _find(pattern: str, context: BuildContext) -> list[Path]:
-    """Return the files of the first folder where the pattern matches any, by their numbers."""
-    given = Path(pattern)
-    for root in (Path(given.anchor),) if given.is_absolute() else context.folders:
-        relative = given.relative_to(given.anchor) if given.is_absolute() else given
-        whole = root / relative
-        found = whole.glob("*.csv") if whole.is_dir() else root.glob(str(relative))
-        paths = sorted((path for path in found if path.is_file()), key=_number)
-        if paths:
-            return paths
-    return []
 
 
 def _number(path: Path) -> tuple[int, str]:

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 import gridloom
+from gridloom.scenarios.identity import run_digest
+from gridloom.scenarios.reader import read_scenario
 from gridloom.scenarios.results.record import RunStatus, record_status
-from gridloom.scenarios.runner import Run
+from gridloom.scenarios.runner import Run, run_folder
 from gridloom.simulators.errors import DivergenceError, ScenarioError
 
 STREET = """
@@ -134,6 +136,59 @@ def test_a_changed_input_file_is_another_run(street: Path) -> None:
     first = _run(street, overrides=override)
     profile.write_text("minute,load1,load2\n" + "".join(f"{m},1,3\n" for m in range(1440)))
     assert _run(street, overrides=override).folder != first.folder
+
+
+def test_changed_load_shapes_are_another_run(street: Path) -> None:
+    shapes = street.parent / "shapes"
+    shapes.mkdir()
+    override = ["simulators.load.profile.generator=null", "simulators.load.profile.shapes=shapes"]
+
+    def write(power_kw: int) -> None:
+        rows = "".join(f"{m // 60:02}:{m % 60:02}:00,{power_kw}\n" for m in range(1440))
+        for house in (1, 2):
+            (shapes / f"Load_profile_{house}.csv").write_text("time,mult\n" + rows)
+
+    write(1)
+    first = _run(street, overrides=override)
+    write(9)
+    second = _run(street, overrides=override)
+    assert second.computed
+    assert second.folder != first.folder
+
+
+def test_a_changed_plug_in_is_another_run(street: Path) -> None:
+    """A class of the user's own belongs to what determines the results."""
+    plug_in = street.parent / "identity_plug_in.py"
+    source = "from gridloom.simulators.load import Load\nclass MyLoad(Load):\n    kind = 'mine'\n"
+    override = ["simulators.load.type=identity_plug_in:MyLoad"]
+    plug_in.write_text(source)
+    document = read_scenario(street, override)
+    first = run_digest(document.scenario(), document.folders)
+    plug_in.write_text(source + "    # changed\n")
+    assert run_digest(document.scenario(), document.folders) != first
+
+
+def test_a_run_that_is_being_computed_is_left_alone(street: Path) -> None:
+    """Two processes, one run: the second is refused and the first's files stay."""
+    pytest.importorskip("fcntl")
+    document = read_scenario(street)
+    folder = run_folder(document, document.scenario(), street.parent / "outputs")
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from gridloom.scenarios.run_folder import RunFolder\n"
+        "with RunFolder(Path(sys.argv[1])).claimed():\n"
+        "    print('claimed', flush=True); sys.stdin.readline()\n"
+    )
+    command = [sys.executable, "-c", script, str(folder.path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"claimed\n"
+        folder.partial_record.write_text("the other's")
+        with pytest.raises(ScenarioError, match="another process"):
+            _run(street)
+        assert folder.partial_record.read_text() == "the other's"
+        other.communicate(b"\n")
+    assert _run(street).computed
 
 
 def test_adding_a_model_leaves_the_others_draws(street: Path) -> None:

@@ -46,7 +46,13 @@ def session(point: str, arrival: str, departure: str, state: float, **keys: Any)
 def fleet_of(
     *sessions: Mapping[str, Any], context: BuildContext | None = None, **keys: Any
 ) -> EvFleet:
-    config = {"type": "ev_fleet", "sessions": list(sessions), "energy_capacity_kwh": 10, **keys}
+    config = {
+        "type": "ev_fleet",
+        "sessions": list(sessions),
+        "energy_capacity_kwh": 10,
+        "forecast": {"resolution": "10min"},
+        **keys,
+    }
     return EvFleet(EvFleetConfig.model_validate(config), context or context_of())
 
 

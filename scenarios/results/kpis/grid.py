@@ -1,7 +1,6 @@
 """Loading of lines and transformers, losses, exchange with the external grid, unsolved steps."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -70,16 +69,19 @@ def grid_kpis(grid: Recording) -> list[Kpi]:
     if TRANSFORMER_LOADING.name in grid:
         kpis += transformer_kpis(grid)
     if LOSSES.name in grid:
-        energy_kwh = np.nansum(grid.values(LOSSES.name)) * grid.step_s / _SECONDS_PER_HOUR
-        kpis.append(_LOSSES.total(energy_kwh))
+        losses_kw = grid.values(LOSSES.name)
+        energy_kwh = np.nansum(losses_kw) * grid.step_s / _SECONDS_PER_HOUR
+        kpis.append(_LOSSES.total(energy_kwh if np.isfinite(losses_kw).any() else np.nan))
     if SLACK_POWER.name in grid:
         power_kw = grid.values(SLACK_POWER.name)
         kpis += [
-            _IMPORT.total(np.fmax.reduce(power_kw, initial=0.0)),
-            _EXPORT.total(np.fmax.reduce(-power_kw, initial=0.0)),
+            _IMPORT.total(np.maximum(np.fmax.reduce(power_kw), 0.0)),
+            _EXPORT.total(np.maximum(np.fmax.reduce(-power_kw), 0.0)),
         ]
     if UNSOLVED.name in grid:
-        kpis.append(_UNSOLVED.total(np.count_nonzero(grid.values(UNSOLVED.name))))
+        unsolved = _UNSOLVED.total(np.count_nonzero(grid.values(UNSOLVED.name)))
+        # Nobody may take the other indicators for those of the whole run where this is not zero.
+        kpis.append(replace(unsolved, headline=unsolved.value > 0))
     return kpis
 
 
@@ -88,20 +90,21 @@ def line_kpis(grid: Recording) -> list[Kpi]:
 
     - loading: highest current of any phase over the rated current;
     - overload duration: time with a current above the rating;
-    - overload energy: sum sqrt(3) V (I - I_rated) dt over that time, with the current I of the
-      most loaded phase and the nominal voltage V. That is apparent energy, and an upper estimate
-      where only one phase is overloaded.
+    - overload energy: sum (V / sqrt(3)) (I - I_rated) dt over the phases and the time in which
+      their current I exceeds the rating, with the nominal voltage V between phases: apparent
+      energy. A balanced current counts for three phases.
 
     Lines that never reach 80 % are not listed on their own, and at most ten are.
     """
     if "line_rated_current_a" not in grid or not grid.rows.sizes["line"]:
         return []
     loading = _accumulate(grid)
-    worst = np.fmax.reduce(loading.percent, initial=-np.inf)
+    # Without a rating or a solution nobody knows whether there was an overload.
+    known = np.isfinite(loading.percent).any()
     kpis = [
-        _LOADING.total(worst if np.isfinite(worst) else np.nan),
-        _OVERLOAD_TIME.total(loading.any_overload_s),
-        _OVERLOADED.total(np.count_nonzero(loading.overload_s)),
+        _LOADING.total(np.fmax.reduce(loading.percent)),
+        _OVERLOAD_TIME.total(loading.any_overload_s if known else np.nan),
+        _OVERLOADED.total(np.count_nonzero(loading.overload_s) if known else np.nan),
     ]
     if loading.overload_kvah is not None:
         kpis.append(_OVERLOAD_ENERGY.total(loading.overload_kvah.sum()))
@@ -154,8 +157,11 @@ def _accumulate(grid: Recording) -> _LineLoading:
     overload_s = np.zeros(len(rated_a))
     excess_as = np.zeros(len(rated_a))
     any_overload_s = 0.0
-    for current_a in _worst_phase(grid):
-        excess_a = np.fmax(current_a - rated_a, 0.0)
+    phases = grid.rows[LINE_CURRENT.name].shape[2]
+    for phase_current_a in grid.blocks(LINE_CURRENT.name):
+        # Balanced, one current stands for three phases.
+        excess_a = np.fmax(phase_current_a - rated_a[:, None], 0.0).sum(axis=2) * (3 / phases)
+        current_a = np.fmax.reduce(phase_current_a, axis=2)
         overloaded = excess_a > 0
         highest_a = np.fmax(highest_a, np.fmax.reduce(current_a, axis=0))
         overload_s += overloaded.sum(axis=0) * grid.step_s
@@ -168,15 +174,9 @@ def _accumulate(grid: Recording) -> _LineLoading:
         overload_s=overload_s,
         overload_kvah=None
         if nominal_kv is None
-        else np.sqrt(3.0) * nominal_kv * excess_as / _SECONDS_PER_HOUR,
+        else nominal_kv / np.sqrt(3.0) * excess_as / _SECONDS_PER_HOUR,
         any_overload_s=any_overload_s,
     )
-
-
-def _worst_phase(grid: Recording) -> Iterator[FloatArray]:
-    """Yield blocks (time, line) of the current of the most loaded phase."""
-    for current_a in grid.blocks(LINE_CURRENT.name):
-        yield np.fmax.reduce(current_a, axis=2)
 
 
 def _nominal_voltage_kv(grid: Recording) -> FloatArray | None:

@@ -43,8 +43,9 @@ def test_loading_and_overload_of_the_worst_phase(evaluate: Any, rows: Any) -> No
     assert kpis["line_overload_duration_s", "L1"] == 20.0
     assert kpis["line_overload_duration_s", ""] == 20.0
     assert kpis["overloaded_lines", ""] == 1.0
-    # sqrt(3) * 0.4 kV * (10 A + 5 A) * 10 s / 3600
-    assert kpis["line_overload_kvah", "L1"] == pytest.approx(np.sqrt(3) * 0.4 * 150 / 3600)
+    # Second step: b by 10 A, c by 2 A; third: a and b by 5 A each. At 0.4 kV / sqrt(3) and 10 s:
+    excess_as = (10 + 2 + 5 + 5) * 10
+    assert kpis["line_overload_kvah", "L1"] == pytest.approx(0.4 / np.sqrt(3) * excess_as / 3600)
     assert kpis["line_overload_kvah", ""] == kpis["line_overload_kvah", "L1"]
     assert ("line_loading_max_percent", "L2") not in kpis  # never reaches 80 %
 
