@@ -12,7 +12,7 @@ from gridloom.controllers.controller import (
     Observation,
     Setpoints,
 )
-from gridloom.simulators.battery import SECONDS_PER_HOUR
+from gridloom.simulators.quantities import SECONDS_PER_HOUR
 from gridloom.simulators.signals import (
     ENERGY_REQUIRED,
     POWER_MAX,

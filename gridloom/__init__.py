@@ -6,7 +6,6 @@
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,6 +25,8 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     """Import what is asked for only then: the start of a short run is imports."""
     if name == "__version__":
+        from importlib.metadata import version
+
         return version("gridloom")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)

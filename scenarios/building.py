@@ -49,7 +49,11 @@ def build_models(scenario: Scenario, folders: Sequence[Path]) -> dict[str, Model
         raise ScenarioError(*problems)
     simulators = {name: built[name] for name in scenario.simulators}
     _buy_positions(simulators)
-    return {**simulators, **_controllers(scenario, folders, simulators, points)}
+    models = {**simulators, **_controllers(scenario, folders, simulators, points)}
+    problems += _record_problems(scenario, models)
+    if problems:
+        raise ScenarioError(*problems)
+    return models
 
 
 def _controllers(
@@ -144,6 +148,24 @@ def _group_problems(scenario: Scenario, points: Sequence[str]) -> list[Problem]:
         for i, member in enumerate(members)
         if member not in known
     ]
+
+
+def _record_problems(scenario: Scenario, models: Mapping[str, Model]) -> list[Problem]:
+    signals = scenario.record.signals
+    problems: list[Problem] = []
+    for name, wanted in signals.items() if isinstance(signals, dict) else ():
+        outputs = [p.name for p in models[name].ports if p.direction is Direction.OUTPUT]
+        problems += [
+            Problem(
+                message=f"'{name}' has no output '{signal}'",
+                key=("record", "signals", name, i),
+                expected=f"one of {listing(outputs, limit=12)}",
+                suggestion=nearest(signal, outputs),
+            )
+            for i, signal in enumerate(wanted)
+            if signal not in outputs
+        ]
+    return problems
 
 
 def _buy_positions(simulators: Mapping[str, Model]) -> None:

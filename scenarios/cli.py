@@ -12,7 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import typer
 
-from gridloom.simulators.errors import GridloomError
+from gridloom.simulators.errors import GridloomError, Problem, RecordError, ScenarioError
 
 if TYPE_CHECKING:
     from gridloom.scenarios.reader import ScenarioDocument
@@ -65,9 +65,21 @@ def run(
 
 
 @app.command()
-def validate(source: _Source, overrides: _Overrides = []) -> None:  # noqa: B006
-    """Check a scenario file and say everything that is wrong with it."""
+def validate(
+    source: _Source,
+    overrides: _Overrides = [],  # noqa: B006
+    build: Annotated[
+        bool,
+        typer.Option("--build", help="Also read the grid and all files, as a run would (slower)."),
+    ] = False,
+) -> None:
+    """Check a scenario file with all its variants and say everything that is wrong with it."""
     document = _read(source, overrides)
+    if build:
+        from gridloom.scenarios.runner import compose
+
+        for variant in document.variants or (None,):
+            compose(document, document.scenario(variant))
     variants = f", variants: {', '.join(document.variants)}" if document.variants else ""
     print(f"{document.name}: valid ({document.path}{variants})")
 
@@ -116,15 +128,19 @@ def report(
         typer.Option("--out", metavar="FILE", help="Default: report.html beside the record."),
     ] = None,
 ) -> None:
-    """Write the report of a record anew."""
+    """Write the report of a record anew, be its run complete or not."""
     from gridloom.scenarios.results.kpis import compute_kpis
     from gridloom.scenarios.results.record import open_record
     from gridloom.scenarios.results.report import write_report
+    from gridloom.scenarios.run_folder import RunFolder
 
-    path = record / "record.h5" if record.is_dir() else record
+    path = RunFolder(record).any_record() if record.is_dir() else record
     target = out or path.with_name("report.html")
-    with open_record(path) as opened:
-        write_report(opened, compute_kpis(opened), target)
+    try:
+        with open_record(path) as opened:
+            write_report(opened, compute_kpis(opened), target)
+    except RecordError as error:  # here, both files are the user's input
+        raise ScenarioError(Problem(message=str(error))) from error
     print(target)
 
 
@@ -158,7 +174,7 @@ def main() -> None:
     try:
         app()
     except GridloomError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print("\n  ".join((f"error: {error}", *getattr(error, "__notes__", ()))), file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -34,6 +34,11 @@ class RunFolder:
         """The record while it is written, and what is left of a run that failed."""
         return self.path / "record.partial.h5"
 
+    def any_record(self) -> Path:
+        """Return the complete record, or what there is of an unfinished one if there is none."""
+        unfinished = self.partial_record.exists() and not self.record.exists()
+        return self.partial_record if unfinished else self.record
+
     @property
     def kpis(self) -> Path:
         """Key performance indicators as a table."""

@@ -98,7 +98,8 @@ def run_variant(
         for name, model in composition.models.items():
             for remark in model.remarks():
                 _log.info("%s: %s", name, remark)
-        _record(composition, folder, document.folders)
+        with _telling_where(folder):
+            _record(composition, folder, document.folders)
         folder.finish()
         kpis = evaluate(folder)
         wall_time_s = perf_counter() - begin
@@ -110,6 +111,17 @@ def run_variant(
         computed=True,
         wall_time_s=wall_time_s,
     )
+
+
+@contextmanager
+def _telling_where(folder: RunFolder) -> Iterator[None]:
+    """Let an error that ends the run say where the record up to then is."""
+    try:
+        yield
+    except GridloomError as error:
+        if folder.partial_record.exists():
+            error.add_note(f"the record so far: {folder.partial_record}")
+        raise
 
 
 def _known_kpis(folder: RunFolder) -> list[Kpi]:

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gridloom.simulators.model import FloatArray
-from gridloom.simulators.quantities import Config, Fraction, Positive
-
-SECONDS_PER_HOUR = 3600.0
+from gridloom.simulators.quantities import SECONDS_PER_HOUR, Config, Fraction, Positive
 
 
 class Ageing(Config):

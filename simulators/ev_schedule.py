@@ -4,8 +4,7 @@ import numpy as np
 
 from gridloom.simulators.ev_sessions import SessionTable, whole_steps
 from gridloom.simulators.model import FloatArray
-
-_SECONDS_PER_HOUR = 3600.0
+from gridloom.simulators.quantities import SECONDS_PER_HOUR
 
 
 def uncoordinated_schedule(
@@ -32,7 +31,7 @@ def uncoordinated_schedule(
     needed_kwh = missing * sessions.energy_capacity_kwh / charge_efficiency
     plugged_s, unplugged_s = whole_steps(sessions, step_s)
     begin_s = np.maximum(plugged_s, 0.0)
-    full_s = begin_s + needed_kwh / sessions.rated_power_kw * _SECONDS_PER_HOUR
+    full_s = begin_s + needed_kwh / sessions.rated_power_kw * SECONDS_PER_HOUR
     end_s = np.maximum(np.minimum(full_s, unplugged_s), begin_s)
     # Power is a staircase: up where a vehicle begins, down where it ends. Its integral is
     # piecewise linear, so that interpolation between the stairs is exact.

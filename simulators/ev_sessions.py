@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from gridloom.simulators.model import FloatArray, StaticVariable
 from gridloom.simulators.quantities import (
+    SECONDS_PER_HOUR,
     Config,
     Fraction,
     InputFile,
@@ -180,7 +181,7 @@ def reachable_state_of_charge(
 ) -> FloatArray:
     """Return the state of charge each session ends with if it charges at rated power throughout."""
     begin_s, end_s = whole_steps(table, step_s)
-    stay_h = np.maximum(end_s - np.maximum(begin_s, 0.0), 0.0) / 3600.0
+    stay_h = np.maximum(end_s - np.maximum(begin_s, 0.0), 0.0) / SECONDS_PER_HOUR
     gain = vehicle.charge_efficiency * table.rated_power_kw * stay_h / table.energy_capacity_kwh
     reached: FloatArray = table.arrival_state_of_charge + gain
     return reached

@@ -12,7 +12,6 @@ import numpy as np
 from pydantic import Field, model_validator
 from typing_extensions import override
 
-from gridloom.simulators.battery import SECONDS_PER_HOUR
 from gridloom.simulators.errors import Problem, ScenarioError, SimulatorError, dotted
 from gridloom.simulators.model import (
     BuildContext,
@@ -28,6 +27,7 @@ from gridloom.simulators.model import (
 )
 from gridloom.simulators.profiles.placement import points_at
 from gridloom.simulators.quantities import (
+    SECONDS_PER_HOUR,
     Config,
     Duration,
     Finite,

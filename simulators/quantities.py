@@ -14,6 +14,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
+SECONDS_PER_HOUR = 3600.0
+
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"\s*(\d+)\s*(s|min|h|d)\s*")
 

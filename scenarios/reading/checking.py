@@ -156,7 +156,14 @@ class _Check:
                 self._extend([unknown_key((kind, name, other), ["type"])])
                 return
         known = listing(list(known_types(kind)), limit=20)
-        self._add(key, "is missing", expected=f"one of {known}, or my_module:MyModel")
+        # Overrides that misspell a model's name make another model, which then lacks its type.
+        others = [other for other in self._entries(kind) if other != name]
+        self._add(
+            key,
+            "is missing",
+            expected=f"one of {known}, or my_module:MyModel",
+            suggestion=nearest(name, others).replace("mean", "mean the model"),
+        )
 
     def _checked(self, model: type[_Config], node: Node, key: Key) -> _Config | None:
         further = () if key else _READ_ELSEWHERE

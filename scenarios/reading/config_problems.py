@@ -56,7 +56,7 @@ def _problems(faults: Sequence[Fault], view: SchemaView, further: Sequence[str])
         if fault.kind == "extra_forbidden":
             top = further if len(fault.key) == 1 else ()
             siblings = [*view.further_keys(fault.key[:-1]), *top]
-            problem = unknown_key(fault.key, siblings)
+            problem = unknown_key(fault.key, siblings, view.keys(fault.key[:-1]))
             misspelt |= {key for key in absent if _suggests(problem, key, fault.key)}
         else:
             problem = _problem(fault, view)
@@ -68,18 +68,20 @@ def _suggests(problem: Problem, absent: Key, unknown: Key) -> bool:
     return absent[:-1] == unknown[:-1] and f"'{absent[-1]}'" in problem.suggestion
 
 
-def unknown_key(key: Key, candidates: Sequence[str]) -> Problem:
+def unknown_key(key: Key, candidates: Sequence[str], known: Sequence[str] = ()) -> Problem:
     """Return the problem of a key that does not exist, with what could be meant.
 
     Args:
         key: path of the key.
         candidates: keys that could stand there instead.
+        known: these and those that stand there already, which an override may have meant.
     """
     name = str(key[-1])
     longer = [c for c in candidates if name in c and len(name) >= _SHORTEST_WORD]
     suggestion = nearest(name, candidates)
     if not suggestion and len(longer) == 1:
         suggestion = f"did you mean '{longer[0]}'?"
+    suggestion = suggestion or nearest(name, known)
     others = f"one of {listing(candidates, limit=20)}" if candidates else "no further key"
     expected = "" if suggestion else others
     return Problem(message="unknown key", key=key, expected=expected, suggestion=suggestion)

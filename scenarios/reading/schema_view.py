@@ -31,9 +31,13 @@ class SchemaView:
         given = self._given
         for part in key:
             given = _item(given, part)
-        names = [n for branch in self.branches(key) for n in branch.get("properties", {})]
         taken = given if isinstance(given, dict) else {}
-        return [name for name in dict.fromkeys(names) if name not in taken]
+        return [name for name in self.keys(key) if name not in taken]
+
+    def keys(self, key: Key) -> list[str]:
+        """Return the names that the mapping at ``key`` may have."""
+        names = [n for branch in self.branches(key) for n in branch.get("properties", {})]
+        return list(dict.fromkeys(names))
 
     def wants_number(self, key: Key) -> bool:
         """Whether a number may stand at ``key`` but not true or false."""

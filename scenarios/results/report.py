@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gridloom.scenarios.results.record.layout import FAILURE, STATUS, STEP_SIZE, RunStatus
 from gridloom.scenarios.results.wording import DASH, LocalTime, counted, number, span
+from gridloom.simulators.errors import RecordError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -64,6 +65,9 @@ def write_report(record: "xr.DataTree", kpis: "Sequence[Kpi]", path: Path) -> No
         record: as `open_record` gives it.
         kpis: as `compute_kpis` gives them, in the order to print them.
         path: the page to write; replaced if it exists.
+
+    Raises:
+        RecordError: the page cannot be written.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -75,7 +79,10 @@ def write_report(record: "xr.DataTree", kpis: "Sequence[Kpi]", path: Path) -> No
     environment.filters["data_uri"] = _data_uri
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     page = template.render(**_content(record, kpis, report_figures(record)))
-    path.write_text(page, encoding="utf-8", newline="\n")
+    try:
+        path.write_text(page, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise RecordError(f"cannot write the report '{path}': {error.strerror}") from error
 
 
 def _content(

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import override
 
 from gridloom.simulators.errors import (
@@ -126,14 +127,18 @@ class Grid(Model):
             voltage = self._engine.solve(nothing, nothing).bus_voltage_pu
         except NoSolutionError:  # the first step will say so
             return ()
-        dark = np.isnan(voltage[self.network.connection_points.bus]).all(axis=1)
+        at_points = np.isnan(voltage[self.network.connection_points.bus])
+        dark: NDArray[np.bool_] = np.logical_and.reduce(at_points, axis=1)
         if not dark.any():
             return ()
-        names = [name for name, is_dark in zip(self.connection_points, dark, strict=True) if is_dark]
-        return (
+        names = [
+            name for name, is_dark in zip(self.connection_points, dark, strict=True) if is_dark
+        ]
+        remark = (
             f"no external grid reaches {len(names)} of {len(dark)} connection points, so that the "
-            f"power of devices there is missing in the power flow: {listing(names)}",
+            f"power of devices there is missing in the power flow: {listing(names)}"
         )
+        return (remark,)
 
     def _require_finite(self, time: int, signal: Signal, values: FloatArray) -> None:
         bad = np.flatnonzero(~np.isfinite(values))

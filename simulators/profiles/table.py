@@ -11,6 +11,7 @@ from gridloom.simulators.errors import Location, Problem, ScenarioError, listing
 from gridloom.simulators.model import FloatArray
 
 _ENCODING = "utf-8-sig"
+_OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs"}
 
 
 def read_header(path: Path) -> tuple[str, ...]:
@@ -27,6 +28,14 @@ def read_header(path: Path) -> tuple[str, ...]:
     names = tuple(name.strip() for name in first)
     if not any(names):
         raise wrong(path, "the file is empty", expected="a line of column names, then rows")
+    other = next((mark for mark in _OTHER_DELIMITERS if mark in names[0]), None)
+    if len(names) == 1 and other is not None:
+        raise wrong(
+            path,
+            f"the columns are separated by {_OTHER_DELIMITERS[other]}",
+            line=1,
+            expected="commas between columns, and points in decimal numbers",
+        )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise wrong(path, f"column names given twice: {listing(twice)}", line=1)
@@ -55,8 +64,10 @@ def read_numbers(path: Path, columns: Sequence[int]) -> FloatArray:
     """Return the columns at these positions as an array (row, column) of finite numbers.
 
     Raises:
-        ScenarioError: a cell is empty, not a number or not finite, or there are no rows.
+        ScenarioError: a cell is empty, not a number or not finite, a row is longer than the
+            header, or there are no rows.
     """
+    _refuse_long_rows(path)
     try:
         # A file without rows makes NumPy warn; it is an error here, so look before.
         _first_row(path)
@@ -113,6 +124,26 @@ def _data_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 def _first_row(path: Path) -> None:
     if next(_data_rows(path), None) is None:
         raise wrong(path, "there are no rows below the header", line=1)
+
+
+def _refuse_long_rows(path: Path) -> None:
+    """Refuse rows with more cells than the header: NumPy would drop the rest.
+
+    That is how decimal commas show where columns are separated by commas.
+    """
+    width = len(read_header(path))
+    with path.open(encoding=_ENCODING) as stream:
+        for line, text in enumerate(stream, start=1):
+            if text.count(",") < width:  # fast, and right unless there are quotes
+                continue
+            cells = len(next(csv.reader([text])))
+            if cells > width:
+                raise wrong(
+                    path,
+                    f"the row has {cells} cells, the header {width}",
+                    line=line,
+                    expected="a cell a column, with points in decimal numbers",
+                )
 
 
 def _first_bad_cell(path: Path, columns: Sequence[int], cause: str) -> ScenarioError:

@@ -127,11 +127,12 @@ def regular(path: Path, seconds: FloatArray) -> tuple[int, int]:
     if len(bad):
         row = int(bad[0]) + 1
         kind = "do not increase" if steps[row - 1] <= 0 else "are not evenly spaced"
+        first = f"{interval:g} s between rows, as between the first two"
         raise wrong(
             path,
             f"the times {kind}: {steps[row - 1]:g} s from row {row} to row {row + 1}",
             line=row + 2,
-            expected=f"{interval:g} s between rows, as between the first two",
+            expected=first if interval > 0 else "times that increase evenly",
         )
     if interval % 1 or seconds[0] % 1:
         raise wrong(path, "the times are not whole seconds", expected="an interval of 1 s or more")
@@ -145,14 +146,20 @@ def cover(path: Path, first_s: int, interval_s: int, rows: int, until_s: int) ->
         ScenarioError: they do not.
     """
     if first_s > 0:
-        raise wrong(path, f"the first row is {format_duration(first_s)} after the scenario's start")
-    end = first_s + rows * interval_s
-    if end < until_s:
-        lasts = f"lasts {format_duration(end)}" if end > 0 else "ends before it"
         raise wrong(
             path,
-            f"the profile is shorter than the run: from the scenario's start it {lasts}, "
-            f"the run takes {format_duration(until_s)}",
+            f"the first row is {format_duration(first_s)} after the scenario's start",
+            expected="values from the start on",
+        )
+    end = first_s + rows * interval_s
+    if end < until_s:
+        lasts = (
+            f"the profile is shorter than the run: from the scenario's start it lasts "
+            f"{format_duration(end)}, the run takes {format_duration(until_s)}"
+        )
+        raise wrong(
+            path,
+            lasts if end > 0 else "the profile ends before the scenario starts",
             suggestion="shorten the run, extend the file, or use a 'minute' column that repeats",
         )
 

@@ -192,3 +192,11 @@ def test_a_fault_of_a_simulation_has_its_own_exit_code(gridloom: Command, tiny: 
     assert code == 3
     assert "'grid'" in err
     assert "at simulation time 0 s" in err
+
+
+def test_validate_reads_the_file_only_unless_told_to_build(gridloom: Command, tiny: Path) -> None:
+    tiny.write_text(TINY.replace("constant_kw: 1", "file: houses.csv"))
+    assert gridloom("validate", str(tiny))[0] == 0
+    code, _, err = gridloom("validate", "--build", str(tiny))
+    assert code == 2
+    assert "houses.csv" in err

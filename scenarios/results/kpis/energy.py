@@ -9,9 +9,9 @@ import numpy as np
 from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
 from gridloom.scenarios.results.recording import Recording
 from gridloom.simulators.model import FloatArray
+from gridloom.simulators.quantities import SECONDS_PER_HOUR
 from gridloom.simulators.signals import POWER
 
-_SECONDS_PER_HOUR = 3600.0
 _CONSUMED = Indicator(
     name="consumed_kwh", unit="kWh", group="Energy", label="energy drawn from the grid"
 )
@@ -70,7 +70,7 @@ class _Totals:
 
     def energies_kwh(self) -> tuple[float, float]:
         """Return consumed and injected energy."""
-        hours = self.step_s / _SECONDS_PER_HOUR
+        hours = self.step_s / SECONDS_PER_HOUR
         return float(self.consumed_kw.sum() * hours), float(self.injected_kw.sum() * hours)
 
     def on(self, step_s: int, length: int) -> tuple[FloatArray, FloatArray]:

@@ -7,6 +7,7 @@ import numpy as np
 from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
 from gridloom.scenarios.results.recording import Recording
 from gridloom.simulators.model import FloatArray
+from gridloom.simulators.quantities import SECONDS_PER_HOUR
 from gridloom.simulators.signals import (
     LINE_CURRENT,
     LOSSES,
@@ -15,7 +16,6 @@ from gridloom.simulators.signals import (
     UNSOLVED,
 )
 
-_SECONDS_PER_HOUR = 3600.0
 _LISTED_FROM_PERCENT = 80.0
 _LISTED_AT_MOST = 10
 _LOADING = Indicator(
@@ -70,7 +70,7 @@ def grid_kpis(grid: Recording) -> list[Kpi]:
         kpis += transformer_kpis(grid)
     if LOSSES.name in grid:
         losses_kw = grid.values(LOSSES.name)
-        energy_kwh = np.nansum(losses_kw) * grid.step_s / _SECONDS_PER_HOUR
+        energy_kwh = np.nansum(losses_kw) * grid.step_s / SECONDS_PER_HOUR
         kpis.append(_LOSSES.total(energy_kwh if np.isfinite(losses_kw).any() else np.nan))
     if SLACK_POWER.name in grid:
         power_kw = grid.values(SLACK_POWER.name)
@@ -174,7 +174,7 @@ def _accumulate(grid: Recording) -> _LineLoading:
         overload_s=overload_s,
         overload_kvah=None
         if nominal_kv is None
-        else nominal_kv / np.sqrt(3.0) * excess_as / _SECONDS_PER_HOUR,
+        else nominal_kv / np.sqrt(3.0) * excess_as / SECONDS_PER_HOUR,
         any_overload_s=any_overload_s,
     )
 

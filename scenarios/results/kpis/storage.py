@@ -4,9 +4,9 @@ import numpy as np
 
 from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
 from gridloom.scenarios.results.recording import Recording
+from gridloom.simulators.quantities import SECONDS_PER_HOUR
 from gridloom.simulators.signals import POWER, STATE_OF_HEALTH
 
-_SECONDS_PER_HOUR = 3600.0
 _THROUGHPUT = Indicator(
     name="battery_throughput_kwh",
     unit="kWh",
@@ -45,10 +45,10 @@ def storage_kpis(storage: Recording, of: str = "") -> list[Kpi]:
         for power_kw in storage.blocks(POWER.name):
             power_kws += float(np.nansum(np.abs(power_kw)))
             discharge_kws += float(np.nansum(np.maximum(-power_kw, 0.0)))
-        throughput_kwh = power_kws * storage.step_s / _SECONDS_PER_HOUR
+        throughput_kwh = power_kws * storage.step_s / SECONDS_PER_HOUR
         kpis += [
             _THROUGHPUT.total(throughput_kwh, of),
-            _DISCHARGED.total(discharge_kws * storage.step_s / _SECONDS_PER_HOUR, of),
+            _DISCHARGED.total(discharge_kws * storage.step_s / SECONDS_PER_HOUR, of),
         ]
         capacity_kwh = _energy_capacity_kwh(storage)
         if capacity_kwh > 0:

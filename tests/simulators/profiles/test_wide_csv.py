@@ -81,7 +81,7 @@ WRONG = {
     "part of a day": ("minute,a,b\n0,1,1\n1,1,1\n", "the minutes cover 0 to 2"),
     "no stamp": ("time,a,b\n16:00,1,1\n17:00,1,1\n", "p.csv:2:1: '16:00' is not an ISO time"),
     "no zone": (STAMPS.format("", ""), "does not tell its time zone"),
-    "over": (STAMPS.format("+02:00", "+02:00"), "from the scenario's start it ends before it"),
+    "over": (STAMPS.format("+02:00", "+02:00"), "the profile ends before the scenario starts"),
 }
 
 
