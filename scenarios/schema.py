@@ -70,6 +70,8 @@ def _aware(value: object) -> datetime:
         stamp = datetime.fromisoformat(value if isinstance(value, str) else "")
     except ValueError:
         raise ValueError("expected a time stamp such as 2021-03-24T16:00:00+01:00") from None
+    if stamp.microsecond:
+        raise ValueError("expected a time stamp in whole seconds")
     if stamp.tzinfo is None:
         raise PydanticCustomError(
             "time_zone",

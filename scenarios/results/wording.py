@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import xarray as xr
 
+_NEGLIGIBLE = 1e-9
+"""What floats leave where sums cancel, in any unit a report uses."""
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
 
@@ -23,7 +25,7 @@ def number(value: float, digits: int = 3) -> str:
     """
     if not math.isfinite(value):
         return DASH
-    if value == 0:
+    if abs(value) < _NEGLIGIBLE:
         return "0"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     text = f"{value:.{decimals}f}"

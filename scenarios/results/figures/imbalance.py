@@ -19,11 +19,10 @@ from gridloom.scenarios.results.figures.style import (
     svg_bytes,
     time_axis,
 )
-from gridloom.scenarios.results.kpis.market import period_imbalance_kwh
+from gridloom.scenarios.results.kpis.market import period_imbalance_kwh, running_imbalance_kwh
 from gridloom.scenarios.results.recording import Recording
 from gridloom.scenarios.results.wording import LocalTime, counted, number
 from gridloom.simulators.model import FloatArray
-from gridloom.simulators.signals import IMBALANCE
 
 _KWH_PER_MWH = 1000.0
 _MOST_LABELS = 16
@@ -55,7 +54,7 @@ def imbalance_figure(market: Recording, clock: LocalTime) -> ReportFigure | None
         return None
     title = _title(settlement)
     short, surplus = settlement.imbalance_kwh > 0, settlement.imbalance_kwh < 0
-    labels = len(settlement.cost_eur) <= _MOST_LABELS
+    labels = 0 < np.count_nonzero(settlement.imbalance_kwh) <= _MOST_LABELS
     caption = (
         "Imbalance in kWh, allocated volume minus day-ahead position: positive is shortage (more "
         f"consumed than bought; {counted(int(short.sum()), 'period')}), negative is surplus "
@@ -94,6 +93,8 @@ def _settle(market: Recording) -> _Settlement:
 
 def _title(settlement: _Settlement) -> str:
     kwh = settlement.imbalance_kwh
+    if not kwh.any():
+        return "No settlement period ends with an imbalance"
     short, surplus = float(kwh[kwh > 0].sum()), float(-kwh[kwh < 0].sum())
     cost = float(settlement.cost_eur.sum())
     outcome = f"costs {number(cost)} EUR" if cost >= 0 else f"earns {number(-cost)} EUR"
@@ -123,10 +124,12 @@ def _draw(market: Recording, settlement: _Settlement, clock: LocalTime) -> bytes
     _draw_running(axes, market, settlement, edges)
     axes.axhline(0, color=GREY, linewidth=0.8)
     axes.margins(y=0.16)
-    if len(kwh) <= _MOST_LABELS:
-        for x, y, cost in zip((left + right) / 2, kwh, settlement.cost_eur, strict=True):
+    uneven = np.flatnonzero(kwh)
+    if len(uneven) <= _MOST_LABELS:
+        middle, cost_eur = (left + right)[uneven] / 2, settlement.cost_eur[uneven]
+        for x, y, cost in zip(middle, kwh[uneven], cost_eur, strict=True):
             axes.annotate(
-                f"{cost:+.3f} EUR".replace("-", "\N{MINUS SIGN}"),
+                f"{cost:+.3f}".replace("-", "\N{MINUS SIGN}"),
                 (x, y),
                 xytext=(0, 3 if y >= 0 else -3),
                 textcoords="offset points",
@@ -144,7 +147,7 @@ def _draw_running(
     axes: Axes, market: Recording, settlement: _Settlement, edges: FloatArray
 ) -> None:
     """Draw how the imbalance grows from zero within each period."""
-    running_kwh = market.values(IMBALANCE.name)
+    running_kwh = running_imbalance_kwh(market)
     columns = max(2, COLUMNS // len(settlement.first_row))
     label: str | None = "running imbalance"
     for first, last in zip(settlement.first_row, settlement.last_row, strict=True):

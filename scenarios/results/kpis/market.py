@@ -36,6 +36,7 @@ _PERIOD_STOP = "period_stop_s"
 _SHORTAGE_PRICE = "imbalance_price_shortage_eur_per_mwh"
 _SURPLUS_PRICE = "imbalance_price_surplus_eur_per_mwh"
 _KWH_PER_MWH = 1000.0
+_DECIMALS_KWH = 9
 
 
 def market_kpis(market: Recording, of: str = "") -> list[Kpi]:
@@ -77,8 +78,17 @@ def period_imbalance_kwh(market: Recording) -> tuple[FloatArray, list[int]]:
 
     The recorded imbalance runs within a period, so its last row there is the period's.
     """
-    running_kwh = market.values(IMBALANCE.name)
+    running_kwh = running_imbalance_kwh(market)
     row_end_s = np.arange(1, len(running_kwh) + 1) * market.step_s
     last_row = np.searchsorted(row_end_s, market.values(_PERIOD_STOP), side="right") - 1
     begun = np.flatnonzero(np.diff(last_row, prepend=-1) > 0)
     return running_kwh[last_row[begun]], [int(period) for period in begun]
+
+
+def running_imbalance_kwh(market: Recording) -> FloatArray:
+    """Return the imbalance since each settlement period's start, at the end of every row.
+
+    A sum of powers that cancel leaves some 1e-14 kWh, which is no imbalance: rounded to 1e-9.
+    """
+    running_kwh: FloatArray = np.round(market.values(IMBALANCE.name), _DECIMALS_KWH) + 0.0
+    return running_kwh
