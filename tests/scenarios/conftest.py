@@ -8,11 +8,13 @@ from typing import TypeAlias
 
 import pytest
 
+from gridloom.scenarios import cli
 from gridloom.scenarios.reader import ScenarioDocument, read_scenario
 from gridloom.simulators.errors import Problem, ScenarioError
 
 Read: TypeAlias = Callable[..., ScenarioDocument]
 Problems: TypeAlias = Callable[..., list[Problem]]
+Command: TypeAlias = Callable[..., tuple[int, str, str]]
 
 _FAKES = '''
 from typing import Annotated, Literal
@@ -108,3 +110,21 @@ def problems(read: Read) -> Problems:
         return list(caught.value.problems)
 
     return read_wrong
+
+
+@pytest.fixture
+def gridloom(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Command:
+    """Call the command line in this process from an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["gridloom", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        captured = capsys.readouterr()
+        code = caught.value.code
+        return (code if isinstance(code, int) else 0), captured.out, captured.err
+
+    return call

@@ -9,8 +9,6 @@ from typing import TypeAlias
 
 import pytest
 
-from gridloom.scenarios import cli
-
 Command: TypeAlias = Callable[..., tuple[int, str, str]]
 
 TINY = """
@@ -22,24 +20,6 @@ simulators:
   grid: {type: grid, network: {name: simple_four_bus_system}}
   load: {type: load, profile: {constant_kw: 1}}
 """
-
-
-@pytest.fixture
-def gridloom(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Command:
-    """Call the command line in this process from an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["gridloom", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        captured = capsys.readouterr()
-        code = caught.value.code
-        return (code if isinstance(code, int) else 0), captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture

@@ -218,6 +218,16 @@ def test_income_from_surplus_is_called_so(build_record: RecordBuilder) -> None:
     assert title == "The imbalance of 0 kWh shortage and 2 kWh surplus earns 0.17 EUR"
 
 
+def test_a_plan_that_comes_true_has_no_imbalance(build_record: RecordBuilder) -> None:
+    running = np.tile(np.linspace(1.0, 1e-14, 600), 2)
+    record = changed(build_record("market"), "market", imbalance_kwh=running)
+
+    figure = by_key(record)["imbalance-market"]
+
+    assert figure.title == "No settlement period ends with an imbalance"
+    assert "Number at a bar" not in figure.caption
+
+
 @pytest.mark.usefixtures("words_only")
 def test_a_period_that_the_run_cuts_short_is_settled_on_what_it_has(
     build_record: RecordBuilder,

@@ -18,6 +18,7 @@ from gridloom.scenarios.results.wording import counted, number, span
         (1.02642, 4, "1.026"),
         (0.0, 3, "0"),
         (-0.0, 3, "0"),
+        (6.5e-16, 3, "0"),
         (float("nan"), 3, "–"),
         (float("inf"), 3, "–"),
     ],

@@ -48,6 +48,8 @@ def test_a_network_has_exactly_one_source(source: dict[str, Any]) -> None:
         ("engine", "opendss"),
         ("phases", "three"),
         ("source_voltage_pu", -1),
+        ("source_voltage_pu", 230),
+        ("voltage_limits_pu", [90, 110]),
     ],
 )
 def test_bad_values_are_refused(key: str, value: object) -> None:

@@ -39,6 +39,12 @@ def test_cost_by_equations_21_and_28(evaluate: Any, rows: Any) -> None:
     assert kpis["imbalance_kwh", "period 2"] == -1.0
 
 
+def test_powers_that_cancel_leave_no_imbalance(evaluate: Any, rows: Any) -> None:
+    kpis = evaluate(market=_market(rows, [0.5, 1.4e-14, -0.5, -1.4e-14], [2, 4]))
+    for name in ("shortage_kwh", "surplus_kwh", "imbalance_cost_eur", "shortage_cost_eur"):
+        assert kpis[name, ""] == 0.0
+
+
 def test_period_cut_short_is_settled_on_what_it_has(evaluate: Any, rows: Any) -> None:
     # Rows of 60 s; the third period would last to 360 s but the record ends at 300 s
     kpis = evaluate(market=_market(rows, [1.0, 2.0, 1.0, 3.0, 4.0], [120, 240, 360], step_s=60))
