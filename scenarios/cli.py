@@ -23,7 +23,7 @@ app = typer.Typer(
     "results.\n\nStart with `gridloom run quickstart`, then `gridloom list`.",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode="rich",  # "markdown" imports a parser for every --help
     pretty_exceptions_enable=False,
 )
 
