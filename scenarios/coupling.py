@@ -2,8 +2,8 @@
 
 A port connects to the ports of the same signal at the same connection point. A port that the
 scenario names under `couplings:` takes its sources from there alone. A controller is told of the
-devices it controls, and steers them, alone. What closes a loop is handed over one step late, and
-`gridloom describe` says so.
+devices it controls and what it names of its surroundings; it steers the former alone. What closes a
+loop is handed over one step late, and `gridloom describe` says so.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -104,15 +104,15 @@ def _inferred(models: Mapping[str, Model]) -> Iterator[Coupling]:
         for port in ports_of(model, Direction.INPUT):
             for source, output in outputs:
                 fits = output.signal == port.signal and output.dimensions == port.dimensions
-                if fits and _concerns(models, source, name) and meet(output, port):
+                if fits and _concerns(models, source, name, output) and meet(output, port):
                     yield Coupling(source=source, destination=name, output=output, input=port)
 
 
-def _concerns(models: Mapping[str, Model], source: str, destination: str) -> bool:
+def _concerns(models: Mapping[str, Model], source: str, destination: str, output: Port) -> bool:
     """Whether what one model sends is any of another's business."""
     sender, receiver = models[source], models[destination]
     if isinstance(receiver, Controller):
-        return receiver.controlled.name == source
+        return receiver.listens_to(source, output.signal)
     if isinstance(sender, Controller):
         return sender.controlled.name == destination
     return source != destination

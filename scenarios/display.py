@@ -110,7 +110,7 @@ def _print_model(console: Console, name: str, model: Model) -> None:
         "sends": _port_names(model, Direction.OUTPUT),
     }
     if isinstance(model, Controller):
-        lines["may know"] = ", ".join(sorted(model.information))
+        lines["may know"] = ", ".join(sorted(model.granted))
         lines["controls"] = model.controlled.name
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(min_width=10)

@@ -266,7 +266,7 @@ def _attributes(model: Model) -> dict[str, str]:
     """Return what else of a model is worth knowing to those who read the record."""
     told = {"remarks": "; ".join(model.remarks())}
     if isinstance(model, Controller):
-        told["information_set"] = ", ".join(sorted(model.information))
+        told["information_set"] = ", ".join(sorted(model.granted))
     return {name: text for name, text in told.items() if text}
 
 

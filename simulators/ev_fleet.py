@@ -3,20 +3,19 @@
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from typing_extensions import override
 
 from gridloom.simulators.battery import BatteryLimits, power_envelope, stored_energy_change, wear
 from gridloom.simulators.errors import listing
 from gridloom.simulators.ev_config import EvFleetConfig
 from gridloom.simulators.ev_generators import HomeCharging, PeriodTable
+from gridloom.simulators.ev_occupancy import Occupancy
 from gridloom.simulators.ev_schedule import uncoordinated_schedule
 from gridloom.simulators.ev_session_reader import read_sessions
 from gridloom.simulators.ev_sessions import (
     FleetVehicle,
     SessionTable,
     reachable_state_of_charge,
-    whole_steps,
 )
 from gridloom.simulators.model import (
     BuildContext,
@@ -34,19 +33,34 @@ from gridloom.simulators.profiles.placement import points_at
 from gridloom.simulators.quantities import ModelConfig
 from gridloom.simulators.signals import (
     DEPARTURE,
+    ENERGY_CAPACITY,
     ENERGY_REQUIRED,
     PLUGGED_IN,
     POWER,
     POWER_MAX,
     POWER_MIN,
     POWER_SETPOINT,
+    RATED_CHARGING,
+    RATED_DISCHARGING,
     REACTIVE_POWER,
+    REQUIRED_STATE_OF_CHARGE,
     STATE_OF_CHARGE,
     STATE_OF_HEALTH,
+    STORED_ENERGY,
 )
 
 _RECORDED = (POWER, REACTIVE_POWER, STATE_OF_CHARGE, PLUGGED_IN, STATE_OF_HEALTH)
-_FOR_CONTROLLERS = (POWER_MIN, POWER_MAX, ENERGY_REQUIRED, DEPARTURE)
+_FOR_CONTROLLERS = (
+    POWER_MIN,
+    POWER_MAX,
+    ENERGY_REQUIRED,
+    DEPARTURE,
+    STORED_ENERGY,
+    ENERGY_CAPACITY,
+    RATED_CHARGING,
+    RATED_DISCHARGING,
+    REQUIRED_STATE_OF_CHARGE,
+)
 _TOLERANCE = 1e-9
 
 
@@ -74,12 +88,17 @@ class EvFleet(Model):
             kind="charging_point", owner=self.name, names=points, connection_points=points
         )
         low, high = config.state_of_charge_limits
-        self._limits = BatteryLimits(
+        self.limits = BatteryLimits(
             state_of_charge_min=low,
             state_of_charge_max=high,
             charge_efficiency=config.charge_efficiency,
             discharge_efficiency=config.discharge_efficiency,
         )
+        """Bounds and efficiencies that all vehicles share."""
+        self.tan_phi = config.tan_phi
+        """Reactive over active power."""
+        self.ageing = config.ageing
+        """How use wears the batteries."""
         self._vehicle = FleetVehicle(
             required_state_of_charge=config.required_state_of_charge,
             state_of_charge_max=high,
@@ -90,7 +109,7 @@ class EvFleet(Model):
         self.sessions = self._sessions(context)
         """Who is plugged in when."""
         self._ports = _ports(self.elements)
-        self._occupancy = _Occupancy(self.sessions, len(points), self.step_size)
+        self._occupancy = Occupancy(self.sessions, len(points), self.step_size)
         self._clear()
         self._plug(0)
 
@@ -111,6 +130,7 @@ class EvFleet(Model):
         self._discharging_kw = np.zeros(n)
         self._departure_s = np.full(n, np.nan)
         self._power_limits_kw: tuple[FloatArray, FloatArray] = (np.zeros(n), np.zeros(n))
+        self._terms: Outputs = {}
 
     @property
     @override
@@ -124,13 +144,13 @@ class EvFleet(Model):
     @override
     def step(self, time: int, inputs: Inputs) -> Outputs:
         power_kw = np.clip(inputs[POWER_SETPOINT.name], *self._power_limits_kw)
-        change_kwh = stored_energy_change(self._limits, power_kw, self.step_size)
-        loss = wear(self._config.ageing, power_kw, self._capacity_kwh, self.step_size)
+        change_kwh = stored_energy_change(self.limits, power_kw, self.step_size)
+        loss = wear(self.ageing, power_kw, self._capacity_kwh, self.step_size)
         self._state_of_charge = self._state_of_charge + change_kwh / self._capacity_kwh
         self._state_of_health = self._state_of_health - loss
         sent = {
             POWER.name: power_kw,
-            REACTIVE_POWER.name: power_kw * self._config.tan_phi,
+            REACTIVE_POWER.name: power_kw * self.tan_phi,
             **self._at_end_of_step(),
         }
         # Whoever decides on the next step is told who is there when it begins.
@@ -143,7 +163,7 @@ class EvFleet(Model):
     def _envelope(self) -> tuple[FloatArray, FloatArray]:
         """Return lowest and highest power possible in the next step."""
         return power_envelope(
-            self._limits,
+            self.limits,
             self._state_of_charge,
             self._capacity_kwh,
             self._discharging_kw,
@@ -167,8 +187,11 @@ class EvFleet(Model):
         return {
             POWER_MIN.name: lowest_kw,
             POWER_MAX.name: highest_kw,
-            ENERGY_REQUIRED.name: missing * self._capacity_kwh / self._limits.charge_efficiency,
-            DEPARTURE.name: self._departure_s.copy(),
+            ENERGY_REQUIRED.name: missing * self._capacity_kwh / self.limits.charge_efficiency,
+            STORED_ENERGY.name: np.where(
+                self._occupancy.plugged_in, self._state_of_charge * self._capacity_kwh, np.nan
+            ),
+            **self._terms,
         }
 
     def _plug(self, time: int) -> None:
@@ -185,10 +208,24 @@ class EvFleet(Model):
         self._required[points] = arrived.required_state_of_charge
         self._departure_s[points] = arrived.departure_s
         self._charging_kw[points] = arrived.rated_power_kw
-        self._discharging_kw[points] = np.minimum(arrived.rated_power_kw, self._discharge_kw())
+        self._discharging_kw[points] = np.minimum(
+            arrived.rated_power_kw, self.rated_discharging_kw()
+        )
         self._power_limits_kw = self._envelope()
+        self._terms = self._terms_of_stay()
 
-    def _discharge_kw(self) -> float:
+    def _terms_of_stay(self) -> Outputs:
+        """Return what holds as long as nobody comes or leaves."""
+        plugged_in = self._occupancy.plugged_in
+        return {
+            DEPARTURE.name: self._departure_s.copy(),
+            ENERGY_CAPACITY.name: np.where(plugged_in, self._capacity_kwh, np.nan),
+            RATED_CHARGING.name: self._charging_kw.copy(),
+            RATED_DISCHARGING.name: self._discharging_kw.copy(),
+            REQUIRED_STATE_OF_CHARGE.name: np.where(plugged_in, self._required, np.nan),
+        }
+
+    def rated_discharging_kw(self) -> float:
         """Return the rated power of discharging where the vehicle's own is not lower."""
         given = self._config.discharge_power_kw
         if given is None:
@@ -196,12 +233,15 @@ class EvFleet(Model):
         return given
 
     @override
-    def forecast(self) -> Forecast:
-        """Return the uncoordinated schedule: from arrival at rated power to the required state."""
+    def forecast(self, *, by_element: bool = False) -> Forecast:
+        """Return the uncoordinated schedule: from arrival at rated power to the required state.
+
+        Always the sum: the fleet's operator expects arrivals, not who arrives where.
+        """
         settings = self._config.forecast
         power_kw = uncoordinated_schedule(
             self.sessions,
-            charge_efficiency=self._limits.charge_efficiency,
+            charge_efficiency=self.limits.charge_efficiency,
             step_s=self.step_size,
             interval_s=settings.resolution,
             duration_s=self._duration_s,
@@ -227,37 +267,6 @@ class EvFleet(Model):
             f"of charge, even at rated power: {listing(names)}"
         )
         return (remark,)
-
-
-class _Occupancy:
-    """Which session occupies each charging point as time goes on."""
-
-    def __init__(self, sessions: SessionTable, points: int, step_s: int) -> None:
-        self._charging_point = sessions.charging_point
-        self._begin_s, self._end_s = whole_steps(sessions, step_s)
-        self._next_row = 0
-        self._leaves_s = np.full(points, np.inf)
-        self.plugged_in: NDArray[np.bool_] = np.zeros(points, dtype=np.bool_)
-        self.next_change_s = -np.inf
-        """When the next vehicle comes or leaves."""
-
-    def advance(self, time: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Move on to ``time``; return the points that were left and the sessions that began.
-
-        A point at which one vehicle follows another is among both. The sessions are ordered by
-        arrival, so that each is looked at once.
-        """
-        gone = np.flatnonzero(self._leaves_s <= time)
-        self._leaves_s[gone] = np.inf
-        stop = int(np.searchsorted(self._begin_s, time, side="right"))
-        come = np.arange(self._next_row, stop)
-        come = come[self._end_s[come] > time]
-        self._next_row = stop
-        self._leaves_s[self._charging_point[come]] = self._end_s[come]
-        self.plugged_in = np.isfinite(self._leaves_s)
-        next_arrival_s = self._begin_s[stop] if stop < len(self._begin_s) else np.inf
-        self.next_change_s = min(next_arrival_s, self._leaves_s.min())
-        return gone, come
 
 
 def _ports(points: ElementSet) -> tuple[Port, ...]:

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from typing import ClassVar
 
+import numpy as np
 from typing_extensions import override
 
 from gridloom.simulators.model import (
@@ -16,10 +17,15 @@ from gridloom.simulators.model import (
     Outputs,
     Port,
 )
-from gridloom.simulators.profiles.forecast import ForecastConfig, interval_s, make_forecast
+from gridloom.simulators.profiles.forecast import (
+    ForecastConfig,
+    interval_s,
+    make_forecast,
+    relative_errors,
+)
 from gridloom.simulators.profiles.playback import Playback
 from gridloom.simulators.quantities import ModelConfig
-from gridloom.simulators.signals import POWER, Signal
+from gridloom.simulators.signals import POWER, REACTIVE_POWER, Signal
 
 
 class ExogenousConfig(ModelConfig):
@@ -76,15 +82,38 @@ class Exogenous(Model):
         return self._playback.at(time)
 
     @override
-    def forecast(self) -> Forecast:
+    def forecast(self, *, by_element: bool = False) -> Forecast:
         """Return the total power expected before delivery, load convention.
 
         Averages of what comes true over the forecast's intervals, times one plus bias and error:
         see `ForecastConfig`.
         """
+        if by_element and self._forecast.file is None:
+            return self._forecast_by_element()
         return make_forecast(
             self._forecast, self._context, self._totals, self.step_size, self.until_s
         )
+
+    def _forecast_by_element(self) -> Forecast:
+        """Return the same expectation element by element; errors are common to all of them."""
+        length_s = interval_s(self._forecast, self.step_size)
+        means = self._means(length_s, (POWER, REACTIVE_POWER))
+        factor = relative_errors(self._forecast, self._context, len(means[POWER.name]))
+        return Forecast(
+            interval_s=length_s,
+            power_kw=means[POWER.name] * factor[:, np.newaxis],
+            reactive_power_kvar=means[REACTIVE_POWER.name] * factor[:, np.newaxis],
+        )
+
+    @override
+    def future(self, interval_s: int) -> Outputs:
+        return self._means(interval_s, self.sends)
+
+    def _means(self, length_s: int, signals: tuple[Signal, ...]) -> Outputs:
+        """Return the means over the run's intervals of this length; the last may be cut short."""
+        starts = range(0, self.until_s, length_s)
+        blocks = [self.compute(start, min(start + length_s, self.until_s)) for start in starts]
+        return {s.name: np.array([block[s.name].mean(axis=0) for block in blocks]) for s in signals}
 
     def _totals(self, start: int, stop: int) -> FloatArray:
         totals: FloatArray = self.compute(start, stop)[POWER.name].sum(axis=1)

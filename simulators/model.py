@@ -114,7 +114,10 @@ class Forecast:
     interval_s: int
     """Length of every interval; the first begins with the scenario."""
     power_kw: FloatArray
-    """(interval,), sum over the model's elements, load convention."""
+    """(interval,), sum over the model's elements, load convention; (interval, element) if that was
+    asked for and is known."""
+    reactive_power_kvar: FloatArray | None = None
+    """Likewise; None where it is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,8 +256,26 @@ class Model(ABC):
         """Return the constants that belong in the record."""
         return ()
 
-    def forecast(self) -> Forecast | None:
-        """Return the power this model expected before delivery, or None if it makes no forecast."""
+    def forecast(self, *, by_element: bool = False) -> Forecast | None:  # noqa: ARG002
+        """Return the power this model expected before delivery, or None if it makes no forecast.
+
+        Args:
+            by_element: each element apart, where the model can tell them apart.
+        """
+        return None
+
+    def future(self, interval_s: int) -> Outputs | None:  # noqa: ARG002
+        """Return what this model will send whatever the others do, or None if that depends on them.
+
+        For baselines and bounds with perfect information; controllers ask `Controller.futures`.
+
+        Args:
+            interval_s: the values are means over the run's intervals of this length, a multiple
+                of the step size.
+
+        Returns:
+            Arrays (interval, element) by signal.
+        """
         return None
 
     def summary(self) -> Mapping[str, float]:

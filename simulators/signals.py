@@ -56,6 +56,8 @@ class Signal:
     """Whether NaN is a legal value (no vehicle, bus without supply, step not solved)."""
     cell_method: str = "mean"
     """CF `cell_methods` over a step: 'mean' holds over [t, t + step), 'point' is its end."""
+    reproducible: bool = True
+    """Whether the same scenario and seed give the same values: all but wall times do."""
 
 
 _AT_CONNECTION_POINT = MeetsAt.CONNECTION_POINT
@@ -208,6 +210,44 @@ ENERGY_REQUIRED = Signal(
     unit="kWh",
     long_name="energy to be drawn from the next step on to reach the required state",
     information=Information.SESSIONS_PLUGGED_IN,
+    cell_method="point",
+)
+STORED_ENERGY = Signal(
+    name="stored_energy_kwh",
+    unit="kWh",
+    long_name="energy in the vehicle of the next step, at its beginning",
+    information=Information.SESSIONS_PLUGGED_IN,
+    may_be_nan=True,
+    cell_method="point",
+)
+ENERGY_CAPACITY = Signal(
+    name="energy_capacity_kwh",
+    unit="kWh",
+    long_name="energy capacity of the vehicle in the next step",
+    information=Information.SESSIONS_PLUGGED_IN,
+    may_be_nan=True,
+    cell_method="point",
+)
+RATED_CHARGING = Signal(
+    name="rated_charging_kw",
+    unit="kW",
+    long_name="rated power of charging in the next step, whatever the state of charge",
+    information=Information.SESSIONS_PLUGGED_IN,
+    cell_method="point",
+)
+RATED_DISCHARGING = Signal(
+    name="rated_discharging_kw",
+    unit="kW",
+    long_name="rated power of discharging in the next step, whatever the state of charge",
+    information=Information.SESSIONS_PLUGGED_IN,
+    cell_method="point",
+)
+REQUIRED_STATE_OF_CHARGE = Signal(
+    name="required_state_of_charge",
+    unit="1",
+    long_name="state of charge that the vehicle of the next step needs at departure",
+    information=Information.SESSIONS_PLUGGED_IN,
+    may_be_nan=True,
     cell_method="point",
 )
 DEPARTURE = Signal(

@@ -75,8 +75,15 @@ def make_forecast(
         )
         return Forecast(interval_s=interval, power_kw=given)
     means = _interval_means(totals, interval, until_s)
-    errors = context.rng("forecast").standard_normal(len(means)) * config.relative_error_std
-    return Forecast(interval_s=interval, power_kw=means * (1 + config.relative_bias + errors))
+    factor = relative_errors(config, context, len(means))
+    return Forecast(interval_s=interval, power_kw=means * factor)
+
+
+def relative_errors(config: ForecastConfig, context: BuildContext, intervals: int) -> FloatArray:
+    """Return what is expected over what comes true: (interval,)."""
+    errors = context.rng("forecast").standard_normal(intervals) * config.relative_error_std
+    factor: FloatArray = 1 + config.relative_bias + errors
+    return factor
 
 
 def interval_s(config: ForecastConfig, step_size: int) -> int:

@@ -22,6 +22,7 @@ from gridloom.simulators.model import (
     Direction,
     ElementSet,
     FloatArray,
+    Forecast,
     Inputs,
     Model,
     Outputs,
@@ -30,6 +31,7 @@ from gridloom.simulators.model import (
 from gridloom.simulators.signals import (
     DEPARTURE,
     IMBALANCE,
+    LINE_CURRENT,
     POWER,
     POWER_MAX,
     POWER_SETPOINT,
@@ -108,6 +110,35 @@ def probe_of(*simulators: Model, controls: str = "fleet", step_s: int = 1) -> Pr
     return Probe(config, ControlContext(build=context_of("probe"), models=models))
 
 
+class Prophet(Clock):
+    """Tells a forecast and a future, no imbalance."""
+
+    @property
+    @override
+    def ports(self) -> tuple[Port, ...]:
+        return tuple(port for port in super().ports if port.signal is not IMBALANCE)
+
+    @override
+    def step(self, time: int, inputs: Inputs) -> Outputs:
+        outputs = super().step(time, inputs)
+        return {POWER.name: outputs[POWER.name]}
+
+    @override
+    def forecast(self, *, by_element: bool = False) -> Forecast:
+        assert by_element
+        return Forecast(interval_s=900, power_kw=np.array([[1.0, 2.0]]))
+
+    @override
+    def future(self, interval_s: int) -> Outputs:
+        return {POWER.name: np.array([[3.0, float(interval_s)]])}
+
+
+def built(kind: type[Controller], *models: Model, name: str = "probe") -> Controller:
+    """Build a controller of the first model."""
+    context = ControlContext(build=context_of(name), models={m.name: m for m in models})
+    return kind(ControllerConfig(type="probe", controls=models[0].name), context)
+
+
 def run(*models: Model, until_s: int) -> None:
     named = {model.name: model for model in models}
     simulate(named, couple(named, []), until_s, lambda _time, _outputs: None)
@@ -140,10 +171,81 @@ class TestInformationSet:
     def test_perfect_information_grants_everything(self) -> None:
         class Oracle(Probe):
             information = frozenset({Information.PERFECT})
+
+        class Omniscient(Oracle):
             observes = (STATE_OF_CHARGE, DEPARTURE, POWER)
 
-        assert Oracle.may_know(DEPARTURE)
-        assert not Probe.may_know(DEPARTURE)
+        assert built(Oracle, Clock("fleet")).may_know(DEPARTURE)
+        assert not built(Probe, Clock("fleet")).may_know(DEPARTURE)
+
+    def test_forecasts_and_the_future_are_told_to_those_who_were_granted_them(self) -> None:
+        class Planner(Probe):
+            information = frozenset({Information.MEASUREMENTS, Information.FORECAST})
+
+        class Oracle(Probe):
+            information = frozenset({Information.PERFECT})
+
+        fleet, other = Clock("fleet"), Prophet("other")
+        with pytest.raises(PermissionError, match="Probe may not know 'forecast'"):
+            built(Probe, fleet, other).forecasts()
+        with pytest.raises(PermissionError, match="Planner may not know 'perfect'"):
+            built(Planner, fleet, other).futures(60)
+        forecasts = built(Planner, fleet, other).forecasts()
+        assert {name: f.power_kw.tolist() for name, f in forecasts.items()} == {"other": [[1, 2]]}
+        futures = built(Oracle, fleet, other).futures(60)
+        assert {name: f["power_kw"].tolist() for name, f in futures.items()} == {"other": [[3, 60]]}
+
+
+class TestSurroundings:
+    """What a controller is told of simulators that it does not control."""
+
+    def test_powers_of_all_other_devices_add_up_at_connection_points(self) -> None:
+        class Neighbour(Probe):
+            observes = (IMBALANCE,)
+            surroundings = (POWER, LINE_CURRENT)
+
+        fleet, one, two = Clock("fleet"), Prophet("one"), Prophet("two")
+        neighbour = built(Neighbour, fleet, one, two, name="neighbour")
+        assert neighbour.hears(POWER)
+        assert not neighbour.hears(LINE_CURRENT)
+        named = {m.name: m for m in (fleet, one, two, neighbour)}
+        heard = [
+            (c.source, c.input.name, c.shift_s)
+            for c in couple(named, [])
+            if c.destination == "neighbour" and c.source != "fleet"
+        ]
+        assert heard == [("one", "power_kw", 1), ("two", "power_kw", 1)]
+
+    def test_a_single_value_comes_from_the_one_who_tells_it(self) -> None:
+        class Listener(Controller):
+            information = frozenset({Information.MEASUREMENTS})
+            observes = ()
+            decides = ()
+            surroundings = (IMBALANCE,)
+
+            @override
+            def decide(self, time: int, observation: Observation) -> Setpoints:
+                assert float(observation["imbalance_kwh"]) == time
+                return {}
+
+        fleet, market = Prophet("fleet"), Clock("market")
+        listener = built(Listener, fleet, market)
+        assert listener.teller(IMBALANCE) is market
+        run(fleet, market, listener, until_s=5)
+        with pytest.raises(ScenarioError, match="'market' and 'second' both tell 'imbalance_kwh'"):
+            built(Listener, fleet, market, Clock("second"))
+
+    def test_one_port_cannot_tell_of_both_its_own_devices_and_others(self) -> None:
+        with pytest.raises(TypeError, match="Confused would be told 'power_kw' twice"):
+
+            class Confused(Probe):
+                surroundings = (POWER,)
+
+    def test_what_it_hears_must_be_granted(self) -> None:
+        with pytest.raises(TypeError, match="observes 'departure_s'"):
+
+            class Eavesdropper(Probe):
+                surroundings = (DEPARTURE,)
 
 
 class TestControls:

@@ -94,6 +94,11 @@ def test_elements_are_the_chosen_connection_points() -> None:
         "power_max_kw": False,
         "energy_required_kwh": False,
         "departure_s": False,
+        "stored_energy_kwh": False,
+        "energy_capacity_kwh": False,
+        "rated_charging_kw": False,
+        "rated_discharging_kw": False,
+        "required_state_of_charge": False,
     }
 
 
