@@ -30,7 +30,7 @@ class PowerFlowSolution:
     line_current_a: FloatArray
     """(line, phase), magnitude, the larger of both ends."""
     line_power_kw: FloatArray
-    """(line,), active power entering at the from end, all phases."""
+    """(line, phase), active power entering at the from end; balanced: all three phases'."""
     transformer_loading_percent: FloatArray
     """(transformer,), apparent power of the more loaded side over the rated power."""
     losses_kw: FloatArray
@@ -102,7 +102,7 @@ def unsolved(buses: int, phases: int, lines: int, transformers: int) -> PowerFlo
     return PowerFlowSolution(
         bus_voltage_pu=np.full((buses, phases), complex(np.nan, np.nan)),
         line_current_a=np.full((lines, phases), np.nan),
-        line_power_kw=np.full(lines, np.nan),
+        line_power_kw=np.full((lines, phases), np.nan),
         transformer_loading_percent=np.full(transformers, np.nan),
         losses_kw=scalar,
         slack_power_kw=scalar,

@@ -179,13 +179,13 @@ class PandapowerEngine:
             np.fmax(lines[f"i{phase}_from_ka"], lines[f"i{phase}_to_ka"])
             for phase in self._suffixes
         ]
-        entering = self._power(lines, "p{}_from_mw", "q{}_from_mvar").real.sum(axis=1)
+        entering = self._power(lines, "p{}_from_mw", "q{}_from_mvar").real
         return PowerFlowSolution(
             bus_voltage_pu=self._voltage(self._net[f"res_bus{suffix}"]),
             line_current_a=np.where(
                 self._line_supplied[:, np.newaxis], 1e3 * np.column_stack(current), np.nan
             ),
-            line_power_kw=np.where(self._line_supplied, 1e3 * entering, np.nan),
+            line_power_kw=np.where(self._line_supplied[:, np.newaxis], 1e3 * entering, np.nan),
             transformer_loading_percent=self._loading(trafo),
             losses_kw=np.asarray(1e3 * losses_mw),
             slack_power_kw=np.asarray(1e3 * slack.real),

@@ -156,7 +156,7 @@ class PowerGridModelEngine:
         return PowerFlowSolution(
             bus_voltage_pu=self._supplied(voltage, node),
             line_current_a=self._supplied(current, line),
-            line_power_kw=_where_energized(1e-3 * self._total(line["p_from"]), line),
+            line_power_kw=self._supplied(1e-3 * line["p_from"], line),
             transformer_loading_percent=_where_energized(loading, transformer),
             losses_kw=np.asarray(1e-3 * losses_w),
             slack_power_kw=np.asarray(1e-3 * self._total(source["p"]).sum(axis=-1)),

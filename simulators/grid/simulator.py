@@ -261,7 +261,7 @@ def _ports(owner: str, network: Network, *, unbalanced: bool) -> tuple[Port, ...
         *(unbalance if unbalanced else ()),
         Port(signal=BUS_VOLTAGE, direction=out, elements=buses, dimensions=phase),
         Port(signal=LINE_CURRENT, direction=out, elements=lines, dimensions=phase),
-        Port(signal=LINE_POWER, direction=out, elements=lines, recorded=False),
+        Port(signal=LINE_POWER, direction=out, elements=lines, dimensions=phase, recorded=False),
         Port(signal=LINE_LOADING, direction=out, elements=lines, recorded=False),
         Port(signal=TRANSFORMER_LOADING, direction=out, elements=transformers),
         *(

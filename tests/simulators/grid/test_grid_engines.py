@@ -67,7 +67,7 @@ def test_a_single_line_follows_its_closed_form(
     losses_kw = 3e-3 * impedance.real * current**2
     assert float(solution.losses_kw) == pytest.approx(losses_kw, abs=1e-5)
     assert float(solution.slack_power_kw) == pytest.approx(power.real + losses_kw, abs=1e-4)
-    assert float(solution.line_power_kw[0]) == pytest.approx(power.real + losses_kw, abs=1e-4)
+    assert float(solution.line_power_kw[0].sum()) == pytest.approx(power.real + losses_kw, abs=1e-4)
     reactive_kvar = power.imag + 3e-3 * impedance.imag * current**2
     assert float(solution.slack_reactive_power_kvar) == pytest.approx(reactive_kvar, abs=1e-4)
 
@@ -133,8 +133,8 @@ def test_named_networks_are_solved_as_pandapower_does(name: str, context: BuildC
     pandapower.runpp(net, calculate_voltage_angles=True, trafo_model="pi", tolerance_mva=1e-9)
     magnitude = np.abs(solution.bus_voltage_pu[:, 0])
     np.testing.assert_allclose(magnitude, net.res_bus["vm_pu"], rtol=0, atol=1e-7)
-    lines = net.res_line.loc[np.isfinite(solution.line_power_kw)]
-    found = solution.line_current_a[np.isfinite(solution.line_power_kw), 0]
+    lines = net.res_line.loc[np.isfinite(solution.line_power_kw[:, 0])]
+    found = solution.line_current_a[np.isfinite(solution.line_power_kw[:, 0]), 0]
     np.testing.assert_allclose(found, 1e3 * lines["i_ka"], rtol=1e-6, atol=1e-4)
     slack_kw = 1e3 * net.res_ext_grid["p_mw"].sum()
     assert float(solution.slack_power_kw) == pytest.approx(slack_kw, rel=1e-7)
@@ -264,7 +264,7 @@ def test_what_has_no_supply_is_nan_and_not_zero(
     solution = engine_of(network, unbalanced=unbalanced).solve(np.full(3, 5.0), np.zeros(3))
     assert np.isnan(solution.bus_voltage_pu).any(axis=1).tolist() == [False, False, True, True]
     assert np.isnan(solution.line_current_a).any(axis=1).tolist() == [False, True, True]
-    assert np.isnan(solution.line_power_kw).tolist() == [False, True, True]
+    assert np.isnan(solution.line_power_kw).any(axis=1).tolist() == [False, True, True]
     # the houses in the dark draw nothing
     assert float(solution.slack_power_kw) == pytest.approx(float(lit.slack_power_kw), abs=1e-6)
     np.testing.assert_allclose(solution.bus_voltage_pu[:2], lit.bus_voltage_pu, atol=1e-9)

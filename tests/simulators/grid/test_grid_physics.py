@@ -69,7 +69,7 @@ def test_line_currents_add_up_where_the_trunk_splits(ieee_network: Network) -> N
     """Kirchhoff at bus 280: LINE117's houses behind it split into LINE286 and LINE287."""
     engine = PowerGridModelEngine(ieee_network, unbalanced=False)
     solution = engine.solve(np.full(HOUSES, 1.0), np.full(HOUSES, 0.3))
-    names, power = ieee_network.line_names, solution.line_power_kw
+    names, power = ieee_network.line_names, solution.line_power_kw[:, 0]
     bus = int(np.flatnonzero(ieee_network.bus_index == 280)[0])
     (incoming,) = np.flatnonzero(ieee_network.line_to_bus == bus)
     outgoing = np.flatnonzero(ieee_network.line_from_bus == bus)

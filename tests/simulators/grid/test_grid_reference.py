@@ -171,7 +171,7 @@ def test_power_is_conserved_through_the_transformer(ieee_network: Network) -> No
     first_line = ieee_network.line_names.index("LINE1")
     secondary_a = float(solution.line_current_a[first_line, 0])
     assert secondary_a == pytest.approx(primary_a * 11.0 / 0.416, rel=1e-9)
-    entering_kw = float(solution.line_power_kw[first_line])
+    entering_kw = float(solution.line_power_kw[first_line, 0])
     # short-circuit losses of the 800 kVA transformer with vkr = 0.4 %
     rated_a = 800.0 / np.sqrt(3) / 0.416
     copper_kw = 0.004 * 800.0 * (secondary_a / rated_a) ** 2
