@@ -5,6 +5,19 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from gridloom.simulators.grid.connectivity import (
+    count_other_branches,
+    fused_buses,
+    joined_branches,
+    source_buses,
+)
+from gridloom.simulators.grid.impedances import (
+    line_impedance_ohm,
+    source_impedance_ohm,
+    source_voltage_pu,
+    transformer_impedance_pu,
+    transformer_ratio_pu,
+)
 from gridloom.simulators.grid.network import Network
 from gridloom.simulators.model import StaticVariable
 
@@ -78,13 +91,97 @@ _CONSTANTS: tuple[_Constant, ...] = (
         "",
         "phases it is connected to",
     ),
+    (
+        "bus_node",
+        lambda net: fused_buses(net.net),
+        "bus",
+        "1",
+        "position of the first bus among those that closed switches join with this one",
+    ),
+    (
+        "line_resistance_ohm",
+        lambda net: line_impedance_ohm(net.net)[0],
+        "line",
+        "ohm",
+        "positive-sequence resistance of the whole line, all parallel systems together",
+    ),
+    (
+        "line_reactance_ohm",
+        lambda net: line_impedance_ohm(net.net)[1],
+        "line",
+        "ohm",
+        "positive-sequence reactance of the whole line, all parallel systems together",
+    ),
+    (
+        "line_in_service",
+        lambda net: joined_branches(net.net, "line", ("from_bus", "to_bus")).astype(np.int8),
+        "line",
+        "1",
+        "1 where in service between two buses in service without an open switch, else 0",
+    ),
+    (
+        "transformer_resistance_pu",
+        lambda net: transformer_impedance_pu(net.net, net.transformer_rated_power_kva)[0],
+        "transformer",
+        "1",
+        "short-circuit resistance, per unit of rated power and of the low-voltage bus",
+    ),
+    (
+        "transformer_reactance_pu",
+        lambda net: transformer_impedance_pu(net.net, net.transformer_rated_power_kva)[1],
+        "transformer",
+        "1",
+        "short-circuit reactance, per unit of rated power and of the low-voltage bus",
+    ),
+    (
+        "transformer_ratio_pu",
+        lambda net: transformer_ratio_pu(net.net),
+        "transformer",
+        "1",
+        "voltage of the low-voltage bus over that of the high-voltage bus, in pu, without load",
+    ),
+    (
+        "transformer_in_service",
+        lambda net: joined_branches(net.net, "trafo", ("hv_bus", "lv_bus")).astype(np.int8),
+        "transformer",
+        "1",
+        "1 where in service between two buses in service without an open switch, else 0",
+    ),
+    (
+        "source_bus",
+        lambda net: source_buses(net.net),
+        "source",
+        "1",
+        "position of its bus along dimension bus",
+    ),
+    (
+        "source_voltage_pu",
+        lambda net: source_voltage_pu(net.net),
+        "source",
+        "1",
+        "voltage held behind its impedance, per unit of nominal",
+    ),
+    (
+        "source_resistance_ohm",
+        lambda net: source_impedance_ohm(net.net)[0],
+        "source",
+        "ohm",
+        "resistance in series, 0 where ideal",
+    ),
+    (
+        "source_reactance_ohm",
+        lambda net: source_impedance_ohm(net.net)[1],
+        "source",
+        "ohm",
+        "reactance in series, 0 where ideal",
+    ),
 )
 
 
 def static_variables(
     network: Network, voltage_limits_pu: tuple[float, float]
 ) -> tuple[StaticVariable, ...]:
-    """Return ratings, topology, coordinates and limits."""
+    """Return ratings, topology, impedances, coordinates and limits."""
     constants = [
         StaticVariable(
             name=name, values=values(network), dimensions=(along,), unit=unit, long_name=long_name
@@ -103,4 +200,11 @@ def static_variables(
             ("low", "high"), ("lowest", "highest"), voltage_limits_pu, strict=True
         )
     ]
-    return (*constants, *limits)
+    others = StaticVariable(
+        name="other_branches",
+        values=np.asarray(count_other_branches(network.net)),
+        dimensions=(),
+        unit="1",
+        long_name="branches in service that are neither lines nor two-winding transformers",
+    )
+    return (*constants, *limits, others)

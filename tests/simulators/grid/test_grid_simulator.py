@@ -234,7 +234,7 @@ def test_a_worst_bus_is_found_beside_buses_without_supply(
 def test_constants_follow_the_ports(three_houses: Any, grid_of: Callable[..., Grid]) -> None:
     grid = grid_of(three_houses, voltage_limits_pu=[0.95, 1.05], line_ratings_a={"cable": 65.0})
     static = {variable.name: variable for variable in grid.static()}
-    size = {"bus": 2, "line": 1, "transformer": 0, "connection_point": 3}
+    size = {"bus": 2, "line": 1, "transformer": 0, "source": 1, "connection_point": 3}
     for variable in static.values():
         assert variable.values.shape == tuple(size[name] for name in variable.dimensions)
         assert variable.long_name
