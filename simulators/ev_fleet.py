@@ -252,7 +252,14 @@ class EvFleet(Model):
 
     @override
     def static(self) -> tuple[StaticVariable, ...]:
-        return self.sessions.static()
+        rated = StaticVariable(
+            name="rated_power_kw",
+            values=np.full(len(self.elements), self._vehicle.rated_power_kw),
+            dimensions=(self.elements.kind,),
+            unit="kW",
+            long_name="rated charging power of each charging point",
+        )
+        return (rated, *self.sessions.static())
 
     @override
     def remarks(self) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Adaptive multi-agent system: local agents hold lines, voltages and the balance (ADEMIS)."""

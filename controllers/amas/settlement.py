@@ -1,0 +1,55 @@
+"""What an imbalance market publishes before delivery."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gridloom.simulators.model import FloatArray, Model
+from gridloom.simulators.signals import POWER
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settlement:
+    """Settlement periods, prices, and who belongs to the portfolio."""
+
+    portfolio: frozenset[str]
+    """Connection points that the balance responsible party answers for."""
+
+    start_s: FloatArray
+    """(period,)"""
+    stop_s: FloatArray
+    """(period,)"""
+    shortage_eur_per_mwh: FloatArray
+    """(period,), C- of the paper."""
+    surplus_eur_per_mwh: FloatArray
+    """(period,), C+ of the paper."""
+
+    @classmethod
+    def of(cls, market: Model) -> "Settlement":
+        """Read what a market tells of itself."""
+        told = {
+            constant.name: np.asarray(constant.values, dtype=np.float64)
+            for constant in market.static()
+            if constant.dimensions == ("settlement_period",)
+        }
+        elements = next(port for port in market.ports if port.signal == POWER).elements
+        return cls(
+            portfolio=frozenset() if elements is None else frozenset(elements.names),
+            start_s=told["period_start_s"],
+            stop_s=told["period_stop_s"],
+            shortage_eur_per_mwh=told["imbalance_price_shortage_eur_per_mwh"],
+            surplus_eur_per_mwh=told["imbalance_price_surplus_eur_per_mwh"],
+        )
+
+    def period_at(self, time: int) -> int:
+        """Return the settlement period in which a step beginning at ``time`` lies."""
+        return int(np.searchsorted(self.start_s, time, side="right")) - 1
+
+    def begins_at(self, time: int) -> bool:
+        """Whether a settlement period begins at ``time``."""
+        return bool(self.start_s[self.period_at(time)] == time)
+
+    @property
+    def mean_price_eur_per_mwh(self) -> float:
+        """Mean of all prices."""
+        return float(np.mean([self.shortage_eur_per_mwh, self.surplus_eur_per_mwh]))
