@@ -162,6 +162,20 @@ def test_killed_run_loses_nothing_that_was_flushed(path: Path, rows: int) -> Non
         np.testing.assert_array_equal(record["grid"]["losses_kw"], 0.5 * np.arange(rows))
 
 
+@pytest.mark.parametrize("share", [0.98, 0.5, 0.02])
+def test_a_truncated_copy_is_refused_at_once(
+    new_writer: Any, feed: Any, path: Path, share: float
+) -> None:
+    # HDF5's own reader would wait for the missing bytes to be written.
+    writer = new_writer(rows=1000)
+    feed(writer, range(300))
+    writer.close(RunStatus.COMPLETE)
+    length = path.stat().st_size
+    os.truncate(path, int(length * share))
+    with pytest.raises(RecordError, match=f"is truncated: {int(length * share)} of {length} bytes"):
+        open_record(str(path))
+
+
 def test_full_disk_stops_the_run_and_keeps_what_was_flushed(
     new_writer: Any, feed: Any, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
