@@ -1,4 +1,4 @@
-"""The command line: `gridloom run|validate|describe|list|schema|report`."""
+"""The command line: `gridloom run|validate|describe|list|schema|report|compare|bound|replay`."""
 
 import os
 import sys
@@ -56,12 +56,15 @@ def run(
         bool, typer.Option("--force", help="Compute even if an identical run is complete.")
     ] = False,
 ) -> None:
-    """Run a scenario (all its variants) and write record, KPIs and report."""
+    """Run a scenario (all its variants), write record, KPIs and report, and compare variants."""
+    from gridloom.scenarios.bounds import bounds_source
     from gridloom.scenarios.display import print_runs
+    from gridloom.scenarios.evaluation import compare_variants
     from gridloom.scenarios.runner import run as run_scenario
 
     runs = run_scenario(source, out=out, overrides=overrides, variant=variant, force=force)
-    print_runs(runs)
+    bounds = bounds_source(_read(source, overrides), out)
+    print_runs(runs, compare_variants([each.folder for each in runs], out, bounds=bounds))
 
 
 @app.command()
@@ -142,6 +145,127 @@ def report(
     except RecordError as error:  # here, both files are the user's input
         raise ScenarioError(Problem(message=str(error))) from error
     print(target)
+
+
+@app.command()
+def compare(
+    records: Annotated[
+        list[Path], typer.Argument(metavar="RECORD...", help="Records, or folders of runs.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Default: outputs/SCENARIO-comparison-IDENTITY."),
+    ] = None,
+    energy_price: Annotated[
+        float | None,
+        typer.Option(
+            "--energy-price",
+            metavar="EUR_PER_MWH",
+            help="Value of energy left in vehicles. Default: the mean of all imbalance prices.",
+        ),
+    ] = None,
+    published: Annotated[
+        Path | None,
+        typer.Option(
+            "--published",
+            metavar="FILE",
+            help="Published values to print beside. Default: SCENARIO.published.csv, if there is "
+            "one beside the scenario.",
+        ),
+    ] = None,
+    bounds: Annotated[
+        Path | None,
+        typer.Option(
+            "--bounds",
+            metavar="FILE",
+            help="Lower bounds of the case, as `gridloom bound SCENARIO --out FILE` writes them.",
+        ),
+    ] = None,
+    anyway: Annotated[
+        bool,
+        typer.Option("--anyway", help="Also compare different cases, and unfinished runs."),
+    ] = False,
+) -> None:
+    """Compare runs of one case: costs, grid, vehicles, messages, computing times."""
+    from gridloom.scenarios.bounds import kept_bounds
+    from gridloom.scenarios.display import print_comparison
+    from gridloom.scenarios.evaluation import compare as compare_records
+    from gridloom.scenarios.results.comparison import ComparisonOptions
+
+    options = ComparisonOptions(
+        anyway=anyway,
+        energy_price_eur_per_mwh=energy_price,
+        bounds=None if bounds is None else kept_bounds(bounds),
+    )
+    print_comparison(compare_records(records, folder=out, published=published, options=options))
+
+
+@app.command()
+def bound(
+    source: _Source,
+    variant: _Variant = None,
+    overrides: _Overrides = [],  # noqa: B006
+    interval: Annotated[
+        str,
+        typer.Option(
+            "--interval", metavar="DURATION", help="Of the means; shorter ones bound tighter."
+        ),
+    ] = "1min",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Also write the bounds there, as JSON."),
+    ] = None,
+) -> None:
+    """Compute what no scheme can undercut, knowing prices and future; variants hardly matter."""
+    from gridloom.scenarios.bounds import scenario_bounds
+    from gridloom.scenarios.display_planning import print_bounds
+
+    document = _read(source, overrides)
+    chosen = variant or next(iter(document.variants), None)
+    found = scenario_bounds(document, chosen, interval_s=_seconds(interval, "--interval"))
+    print_bounds(found)
+    if out is not None:
+        found.write(out)
+        print(out)
+
+
+@app.command()
+def replay(
+    source: _Source,
+    variant: _Variant = None,
+    overrides: _Overrides = [],  # noqa: B006
+    schedule: Annotated[
+        Path | None,
+        typer.Option(
+            "--schedule",
+            metavar="FILE",
+            help="CSV of setpoints in kW: times as in a profile, one column a charging point. "
+            "Default: the plan of the variant.",
+        ),
+    ] = None,
+    interval: Annotated[
+        str | None,
+        typer.Option(
+            "--interval", metavar="DURATION", help="Resolution. Default: the plan's intervals."
+        ),
+    ] = None,
+) -> None:
+    """Plan without running, and check the plan, or a schedule, in the AC power flow."""
+    from gridloom.scenarios.display_planning import print_replay
+    from gridloom.scenarios.replaying import replay_scenario
+
+    interval_s = None if interval is None else _seconds(interval, "--interval")
+    document = _read(source, overrides)
+    print_replay(replay_scenario(document, variant, schedule=schedule, interval_s=interval_s))
+
+
+def _seconds(duration: str, option: str) -> int:
+    from gridloom.simulators.quantities import parse_duration
+
+    try:
+        return parse_duration(duration)
+    except ValueError as error:
+        raise ScenarioError(Problem(message=f"{option} {duration}: {error}")) from None
 
 
 def _read(source: str, overrides: list[str]) -> "ScenarioDocument":

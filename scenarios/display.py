@@ -5,29 +5,110 @@ from math import isnan
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from gridloom.controllers.controller import Controller
 from gridloom.scenarios.coupling import Coupling
+from gridloom.scenarios.evaluation import WrittenComparison
 from gridloom.scenarios.reader import ScenarioDocument, shipped_scenarios
+from gridloom.scenarios.results.comparison import Comparison
 from gridloom.scenarios.results.kpis.kpi import Kpi
+from gridloom.scenarios.results.wording import MINUS
 from gridloom.scenarios.runner import Run, compose
 from gridloom.scenarios.types import known_types
 from gridloom.simulators.model import Direction, Model
 from gridloom.simulators.quantities import format_duration
 
 _WHOLE_FROM = 100
+_WIDEST = 1000
+"""Characters in a line of a file."""
 
 
-def print_runs(runs: Sequence[Run]) -> None:
-    """Print the headline KPIs of runs side by side, and where their files are."""
+def print_runs(runs: Sequence[Run], written: WrittenComparison | None = None) -> None:
+    """Print the headline numbers of runs, side by side if they were compared, and their files."""
     console = Console()
+    if written is not None:
+        _print_side_by_side(console, written.comparison)
+        for run in runs:
+            console.print(
+                f"{_name(run)}: {_done(run)}, {_short(run.folder.report)}",
+                highlight=False,
+                soft_wrap=True,
+            )
+        _print_files(console, written)
+        return
     console.print(_kpi_table(runs))
     for run in runs:
-        done = f"computed in {run.wall_time_s:.1f} s" if run.computed else "complete before, shown"
-        console.print(f"{run.scenario.variant or run.scenario.name}: {done}", highlight=False)
+        console.print(f"{_name(run)}: {_done(run)}", highlight=False)
         for path in (run.folder.report, run.folder.record, run.folder.kpis):
             console.print(f"  {_short(path)}", highlight=False, soft_wrap=True)
+
+
+def print_comparison(written: WrittenComparison) -> None:
+    """Print the headline numbers of compared runs, what they mean, and where the files are."""
+    console = Console()
+    _print_side_by_side(console, written.comparison)
+    _print_files(console, written)
+
+
+def _print_side_by_side(console: Console, comparison: Comparison) -> None:
+    for table in _headline_tables(console, comparison):
+        console.print(table)
+    for warning in comparison.warnings:
+        console.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)
+    for sentence in comparison.sentences:
+        console.print(sentence.replace(MINUS, "-"), highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        f"Reference: {comparison.reference_reason}.", highlight=False, markup=False, soft_wrap=True
+    )
+
+
+def _headline_tables(console: Console, comparison: Comparison) -> list[Table]:
+    """Return the headline numbers in as few tables, one below the other, as fit the terminal."""
+    unlimited = console.options.update(max_width=_WIDEST)
+    places = range(len(comparison.labels))
+    if not console.is_terminal:  # a file has no width
+        table = _headline_table(comparison, places)
+        console.width = max(console.width, console.measure(table, options=unlimited).maximum)
+        return [table]
+    for count in range(len(places), 1, -1):
+        tables = [
+            _headline_table(comparison, places[first : first + count]) for first in places[::count]
+        ]
+        widths = [console.measure(table, options=unlimited).maximum for table in tables]
+        if max(widths) <= console.width:
+            return tables
+    return [_headline_table(comparison, places[place : place + 1]) for place in places]
+
+
+def _headline_table(comparison: Comparison, places: Sequence[int]) -> Table:
+    """Return the headline numbers of the runs at these places."""
+    table = Table(title=escape(comparison.title), title_justify="left", box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for place in places:
+        table.add_column(escape(comparison.labels[place]), justify="right")
+    table.add_column("unit")
+    for measure in comparison.measures:
+        if measure.headline and measure.known:
+            texts = measure.texts()
+            table.add_row(
+                escape(measure.label), *(texts[place] for place in places), measure.printed_unit
+            )
+    return table
+
+
+def _print_files(console: Console, written: WrittenComparison) -> None:
+    for path in (written.page, written.table):
+        console.print(_short(path), highlight=False, markup=False, soft_wrap=True)
+
+
+def _name(run: Run) -> str:
+    return run.scenario.variant or run.scenario.name
+
+
+def _done(run: Run) -> str:
+    return f"computed in {run.wall_time_s:.1f} s" if run.computed else "complete before, shown"
 
 
 def _kpi_table(runs: Sequence[Run]) -> Table:
@@ -35,7 +116,7 @@ def _kpi_table(runs: Sequence[Run]) -> Table:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("")
     for run in runs:
-        table.add_column(run.scenario.variant or run.scenario.name, justify="right")
+        table.add_column(_name(run), justify="right")
     table.add_column("unit")
     rows: dict[tuple[str, str], Kpi] = {
         (kpi.name, kpi.of): kpi for run in runs for kpi in run.kpis if kpi.headline

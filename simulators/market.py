@@ -159,6 +159,17 @@ class ImbalanceMarket(Model):
         """Connection points it is responsible for."""
         return self.elements.names
 
+    @property
+    def position_by_period_kw(self) -> FloatArray:
+        """(settlement period,), power bought day-ahead, net consumption positive.
+
+        Raises:
+            RuntimeError: no position was taken yet.
+        """
+        if self._position_kw is None:
+            raise RuntimeError(f"{self.name}: no position was taken before the first step")
+        return self._position_kw
+
     def take_position(self, forecasts: Mapping[str, Forecast]) -> None:
         """Buy day-ahead what the models expect to consume (eq. 25).
 
@@ -219,9 +230,7 @@ class ImbalanceMarket(Model):
         return losses_kw
 
     def _position(self, time: int) -> float:
-        if self._position_kw is None:
-            raise RuntimeError(f"{self.name}: no position was taken before the first step")
-        return float(self._position_kw[time // self._config.settlement_period])
+        return float(self.position_by_period_kw[time // self._config.settlement_period])
 
     @override
     def static(self) -> tuple[StaticVariable, ...]:

@@ -24,11 +24,13 @@ class BalanceAgent:
         Args:
             settlement: periods and prices.
             config: what it aims at, and how it weighs a deviation.
-            rated_kw: of all charging points, to which K_BRP and speculation are scaled.
+            rated_kw: of the portfolio's charging points; K_BRP and speculation are scaled to it.
             step_s: time between two measurements.
         """
         self._settlement = settlement
         self._aim = config.brp
+        self.meters = len(settlement.portfolio)
+        """How many connection points it is told the power of."""
         self._trend_weight = config.balance_trend
         self._shortest_s = config.shortest_remainder
         self._step_h = step_s / SECONDS_PER_HOUR
@@ -36,6 +38,7 @@ class BalanceAgent:
         self._balance_power_kw = _SHARE_OF_RATED * rated_kw if scale is None else scale
         self._value = settlement.mean_price_eur_per_mwh if value is None else value
         self._speculation_kw = config.speculation * rated_kw
+        self._period = -1
         self._last_deviation_kwh = 0.0
 
     def criticality(self, time: int, imbalance_kwh: float, natural_kwh: float) -> float:
@@ -46,10 +49,10 @@ class BalanceAgent:
             imbalance_kwh: at the end of the last step, since its settlement period began.
             natural_kwh: what it would be without coordination (`worthwhile` alone).
         """
-        if self._settlement.begins_at(time):  # nothing of the new period has been allocated yet
-            self._last_deviation_kwh = 0.0
-            return 0.0
         period = self._settlement.period_at(time)
+        if period != self._period:  # nothing of the new period has been allocated yet
+            self._period, self._last_deviation_kwh = period, 0.0
+            return 0.0
         elapsed_h = (time - self._settlement.start_s[period]) / SECONDS_PER_HOUR
         deviation_kwh = imbalance_kwh - self._aimed_kwh(period, elapsed_h, natural_kwh)
         trend_kw = (deviation_kwh - self._last_deviation_kwh) / self._step_h

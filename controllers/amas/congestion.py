@@ -2,10 +2,12 @@
 
 A critical agent tells the vehicles downstream of it in which direction they would relieve it: less
 consumption where power flows towards them or the voltage is low, more where they feed in or it is
-high. On a meshed grid 'downstream' follows the shortest electrical path to the source.
+high. On a meshed grid 'downstream' follows the shortest electrical path to the source, so that a
+line on none of these paths has nobody to tell.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from gridloom.controllers.amas.criticality import (
     loading_criticality,
     voltage_loading,
 )
+from gridloom.controllers.amas.listeners import Listeners
 from gridloom.controllers.controller import Observation
 from gridloom.simulators.grid.feeder import Feeder
 from gridloom.simulators.model import FloatArray
@@ -43,12 +46,26 @@ class Relief:
     agent knows how much power listens to it and tells each vehicle its share when somebody comes
     or leaves. This is what makes the rule independent of the size of the fleet."""
     messages: int
-    """One from each critical agent to each vehicle downstream, and one to each of them whenever
-    the shares change."""
+    """One from each critical agent and phase to each vehicle downstream on that phase, and one to
+    every vehicle whenever the shares change."""
+
+
+class Critical(NamedTuple):
+    """Agents that are not content."""
+
+    branch: NDArray[np.int64]
+    """(agent,), its branch; that which supplies its bus."""
+    lower: FloatArray
+    """(agent, phase), criticality that less consumption downstream would relieve."""
+    higher: FloatArray
+    """(agent, phase), criticality that more consumption downstream would relieve."""
 
 
 class CongestionAgents:
-    """All agents of one grid, as arrays."""
+    """All agents of one grid, as arrays.
+
+    Most are content most of the time: only the others are looked at closely.
+    """
 
     def __init__(self, feeder: Feeder, points: NDArray[np.int64], config: AmasConfig) -> None:
         """Place the agents.
@@ -59,45 +76,19 @@ class CongestionAgents:
             config: thresholds and gains.
         """
         self._config = config
-        self._segments = feeder.segments
+        self._listeners = Listeners(feeder, points, config)
+        self._segment_of = feeder.segments.of_branch
         self._lines = feeder.lines
+        self._rated_a = feeder.line_rated_current_a[:, np.newaxis]
+        self._critical_a = config.critical_from * self._rated_a
         self._limits_pu = feeder.voltage_limits_pu
-        tree = feeder.tree
-        self._rated_a = feeder.line_rated_current_a
-        self._sign = tree.downstream_sign[:, np.newaxis]
-        self._segment = self._segments.of_point[points]
-        self._phases = feeder.point_phases[points]
-        self._all_points = len(feeder.point_names)
-        self._points = points
-        self._supplied_by = tree.parent_branch[feeder.bus_node]
-        self._outgoing = _lines_below(feeder)
+        low, high = feeder.voltage_limits_pu
+        content = 0.5 * config.critical_from * (high - low)
+        self._content_pu = (low + high) / 2.0 - content, (low + high) / 2.0 + content
+        self._sign = feeder.tree.downstream_sign[:, np.newaxis]
+        self._supplied_by = feeder.tree.parent_branch
+        self._outgoing = _outgoing_lines(feeder)
         self._last_a: FloatArray | None = None
-        self._rated_kw = np.zeros(len(points))
-        self._share = np.ones(len(points))
-
-    def _shares(self, rated_kw: FloatArray, phases: int) -> FloatArray:
-        """Return the share of each vehicle: the smallest that any line or transformer grants."""
-        listening_kw = np.zeros((self._all_points, phases))
-        listening_kw[self._points] = rated_kw[:, np.newaxis] * self._on_phase(phases)
-        behind_kw = self._segments.subtree_sum(listening_kw)
-        band_kw = (1.0 - self._config.critical_from) * self._segments.rated_kva / phases
-        step_kw = np.broadcast_to(self._config.line_step * band_kw[:, np.newaxis], behind_kw.shape)
-        share = np.ones_like(behind_kw)
-        limits = (behind_kw > 0.0) & np.isfinite(step_kw)
-        np.divide(step_kw, behind_kw, out=share, where=limits)
-        tightest = -self._segments.path_maximum(-np.minimum(share, 1.0))
-        at_points = np.where((self._segment >= 0)[:, np.newaxis], tightest[self._segment], 1.0)
-        if phases > 1:
-            at_points = np.where(self._phases, at_points, 1.0)
-        narrowest: FloatArray = at_points.min(axis=1)
-        return narrowest
-
-    def _on_phase(self, phases: int) -> FloatArray:
-        """Return how the power of each charging point is spread over the phases that are solved."""
-        if phases == 1:
-            return np.ones((len(self._points), 1))
-        spread: FloatArray = self._phases / self._phases.sum(axis=1, keepdims=True)
-        return spread
 
     def hear(self, observation: Observation, rated_kw: FloatArray) -> Relief:
         """Return what the charging points hear after a step.
@@ -106,134 +97,82 @@ class CongestionAgents:
             observation: the grid's line currents and powers, transformer loadings and voltages.
             rated_kw: (charging point,), of who is plugged in; 0 where nobody is.
         """
-        messages = 0
-        if not np.array_equal(rated_kw, self._rated_kw):
-            phases = observation[LINE_CURRENT.name].shape[1]
-            self._rated_kw = rated_kw.copy()
-            self._share = self._shares(rated_kw, phases)
-            messages = int(np.count_nonzero(rated_kw))
-        branch, lower, higher = self._critical_branches(observation)
-        at = self._segments.of_branch[branch]
-        heard = at >= 0
-        at, lower, higher = at[heard], lower[heard], higher[heard]
-        if not len(at):
-            nothing = np.zeros(len(rated_kw))
-            return Relief(lower=nothing, higher=nothing, share=self._share, messages=messages)
+        messages = self._listeners.plug(rated_kw, observation[LINE_CURRENT.name].shape[1])
+        critical = self._critical(observation)
+        segment = self._segment_of[critical.branch]
+        heard = segment >= 0
+        segment, lower, higher = segment[heard], critical.lower[heard], critical.higher[heard]
+        messages += self._listeners.count(segment, (lower > 0.0) | (higher > 0.0))
         return Relief(
-            lower=self._at_points(at, lower),
-            higher=self._at_points(at, higher),
-            share=self._share,
-            messages=messages + int(self._listeners(rated_kw > 0.0)[at].sum()),
+            lower=self._listeners.worst(segment, lower),
+            higher=self._listeners.worst(segment, higher),
+            share=self._listeners.share,
+            messages=messages,
         )
 
-    def _critical_branches(
-        self, observation: Observation
-    ) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
-        """Return which branches are critical, themselves or by the bus below: (agent, phase)."""
-        lines = self._critical_lines(observation)
-        transformers = self._critical_transformers(observation)
-        buses = self._critical_buses(observation)
+    def _critical(self, observation: Observation) -> Critical:
+        """Return all agents that are not content."""
         phases = observation[LINE_CURRENT.name].shape[1]
-        index = np.concatenate([each[0] for each in (lines, transformers, buses)])
-        lower, higher = (
-            np.concatenate(
-                [
-                    np.broadcast_to(each[side], (len(each[0]), phases))
-                    for each in (lines, transformers, buses)
-                ]
-            )
-            for side in (1, 2)
+        kinds = (
+            self._critical_lines(observation),
+            self._critical_transformers(observation, phases),
+            self._critical_buses(observation),
         )
-        return index, lower, higher
+        return Critical(*(np.concatenate(parts) for parts in zip(*kinds, strict=True)))
 
-    def _critical_lines(
-        self, observation: Observation
-    ) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
+    def _critical_lines(self, observation: Observation) -> Critical:
         current_a = observation[LINE_CURRENT.name]
-        rated_a = self._rated_a[:, np.newaxis]
-        # Most lines are content most of the time: only the others are looked at closely.
-        critical = current_a > self._config.critical_from * rated_a
-        index = np.flatnonzero(critical.any(axis=1))
-        last_a, self._last_a = self._last_a, current_a
-        if not len(index):
-            return _nobody(current_a.shape[1])
-        criticality = loading_criticality(
-            current_a[index] / rated_a[index], self._config.critical_from
-        )
-        if last_a is not None:
-            rise_a = current_a[index] - last_a[index]
+        line = _rows(current_a > self._critical_a)
+        now_a, rated_a = current_a[line], self._rated_a[line]
+        criticality = loading_criticality(now_a / rated_a, self._config.critical_from)
+        if self._last_a is not None:
             criticality = anticipated_criticality(
-                criticality, rise_a, self._config.anticipation_per_a
+                criticality, now_a - self._last_a[line], self._config.anticipation_per_a
             )
-        downstream = observation[LINE_POWER.name][index] * self._sign[index] >= 0.0
-        return index, criticality * downstream, criticality * ~downstream
+        self._last_a = current_a.copy()
+        downstream = observation[LINE_POWER.name][line] * self._sign[line] >= 0.0
+        return Critical(line, criticality * downstream, criticality * ~downstream)
 
-    def _critical_transformers(
-        self, observation: Observation
-    ) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
+    def _critical_transformers(self, observation: Observation, phases: int) -> Critical:
+        """Return the transformers; the lines that leave them tell which way power flows."""
         loading = observation[TRANSFORMER_LOADING.name] / _PERCENT
-        index = np.flatnonzero(loading > self._config.critical_from)
-        if not len(index):
-            return _nobody(1)
-        criticality = loading_criticality(loading[index], self._config.critical_from)
-        through_kw = np.nansum(observation[LINE_POWER.name], axis=1)
-        below, line = self._outgoing
-        flow_kw = np.zeros(len(loading))
-        np.add.at(flow_kw, below, through_kw[line] * self._sign[line, 0])
-        downstream = (flow_kw[index] >= 0.0)[:, np.newaxis]
-        column = criticality[:, np.newaxis]
-        return self._lines + index, column * downstream, column * ~downstream
+        transformer = np.flatnonzero(loading > self._config.critical_from)
+        criticality = loading_criticality(loading[transformer], self._config.critical_from)
+        above, line = self._outgoing
+        below_kw = np.zeros(len(loading))
+        if len(transformer):
+            leaving_kw = np.nansum(observation[LINE_POWER.name][line], axis=1) * self._sign[line, 0]
+            np.add.at(below_kw, above, leaving_kw)
+        downstream = below_kw[transformer] >= 0.0
+        lower, higher = (
+            np.repeat((criticality * side)[:, np.newaxis], phases, axis=1)
+            for side in (downstream, ~downstream)
+        )
+        return Critical(self._lines + transformer, lower, higher)
 
-    def _critical_buses(
-        self, observation: Observation
-    ) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
+    def _critical_buses(self, observation: Observation) -> Critical:
         voltage_pu = observation[BUS_VOLTAGE.name]
-        low, high = self._limits_pu
-        share = self._config.critical_from
-        outside = (voltage_pu < 1.0 - share * (1.0 - low)) | (
-            voltage_pu > 1.0 + share * (high - 1.0)
+        low, high = self._content_pu
+        bus = _rows((voltage_pu < low) | (voltage_pu > high))
+        bus = bus[self._supplied_by[bus] >= 0]
+        under, over = (
+            loading_criticality(loading, self._config.critical_from)
+            for loading in voltage_loading(voltage_pu[bus], self._limits_pu)
         )
-        index = np.flatnonzero(outside.any(axis=1) & (self._supplied_by >= 0))
-        if not len(index):
-            return _nobody(voltage_pu.shape[1])
-        under, over = voltage_loading(voltage_pu[index], self._limits_pu)
-        return (
-            self._supplied_by[index],
-            loading_criticality(under, share),
-            loading_criticality(over, share),
-        )
-
-    def _at_points(self, segment: NDArray[np.int64], criticality: FloatArray) -> FloatArray:
-        """Return the worst that each charging point hears on its path, on its own phases."""
-        worst = np.zeros((len(self._segments), criticality.shape[1]))
-        np.maximum.at(worst, segment, criticality)
-        on_path = self._segments.path_maximum(worst)
-        at_points: FloatArray = np.where(
-            (self._segment >= 0)[:, np.newaxis], on_path[self._segment], 0.0
-        )
-        if at_points.shape[1] > 1:
-            at_points = np.where(self._phases, at_points, 0.0)
-        worst_phase: FloatArray = at_points.max(axis=1)
-        return worst_phase
-
-    def _listeners(self, plugged_in: NDArray[np.bool_]) -> FloatArray:
-        """Return how many vehicles are downstream of each segment."""
-        here = np.zeros(self._all_points)
-        here[self._points] = plugged_in
-        return self._segments.subtree_sum(here)
+        return Critical(self._supplied_by[bus], under, over)
 
 
-def _nobody(phases: int) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
-    nothing = np.zeros((0, phases))
-    return np.zeros(0, dtype=np.int64), nothing, nothing
+def _rows(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the rows of (agent, phase) in which anything is true, in order."""
+    row: NDArray[np.int64] = np.flatnonzero(mask) // mask.shape[1]
+    return row[np.diff(row, prepend=-1) > 0]
 
 
-def _lines_below(feeder: Feeder) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _outgoing_lines(feeder: Feeder) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return pairs (transformer, line) of the lines that leave a transformer downstream."""
-    sign = feeder.tree.downstream_sign
-    node = feeder.bus_node
-    line_top = np.where(sign >= 0, feeder.branch_from, feeder.branch_to)[: feeder.lines]
-    below = np.where(sign >= 0, feeder.branch_to, feeder.branch_from)[feeder.lines :]
-    in_tree = sign[: feeder.lines] != 0
-    pairs = np.argwhere((node[line_top][np.newaxis, :] == node[below][:, np.newaxis]) & in_tree)
-    return pairs[:, 0], pairs[:, 1]
+    tree, lines = feeder.tree, slice(feeder.lines)
+    sign = tree.downstream_sign[lines]
+    upper_bus = np.where(sign > 0, feeder.branch_from[lines], feeder.branch_to[lines])
+    above = tree.parent_branch[upper_bus]
+    line = np.flatnonzero((sign != 0) & (above >= feeder.lines))
+    return above[line] - feeder.lines, line

@@ -10,8 +10,8 @@ import numpy as np
 from typing_extensions import override
 
 from gridloom.controllers.amas.balance import BalanceAgent
-from gridloom.controllers.amas.charging import Heard, change_kw
-from gridloom.controllers.amas.config import AmasConfig, Balance
+from gridloom.controllers.amas.charging import Heard, change_kw, fading_kw
+from gridloom.controllers.amas.config import AmasConfig, Balance, Rule
 from gridloom.controllers.amas.congestion import CongestionAgents, Relief
 from gridloom.controllers.amas.criticality import vehicle_criticality
 from gridloom.controllers.amas.natural_imbalance import NaturalImbalance
@@ -27,6 +27,7 @@ from gridloom.controllers.telemetry import MESSAGE_BYTES, MESSAGES
 from gridloom.simulators.errors import Problem, ScenarioError
 from gridloom.simulators.grid.feeder import Feeder
 from gridloom.simulators.model import FloatArray
+from gridloom.simulators.quantities import format_duration
 from gridloom.simulators.signals import (
     BUS_VOLTAGE,
     DEPARTURE,
@@ -35,8 +36,6 @@ from gridloom.simulators.signals import (
     IMBALANCE,
     LINE_CURRENT,
     LINE_POWER,
-    POSITION,
-    POWER,
     POWER_MAX,
     POWER_MIN,
     POWER_SETPOINT,
@@ -79,8 +78,6 @@ class Amas(Controller):
         BUS_VOLTAGE,
         TRANSFORMER_LOADING,
         IMBALANCE,
-        POSITION,
-        POWER,
     )
     decides: ClassVar[tuple[Signal, ...]] = (POWER_SETPOINT,)
     tells: ClassVar[tuple[Signal, ...]] = (MESSAGES, MESSAGE_BYTES)
@@ -88,32 +85,49 @@ class Amas(Controller):
     def __init__(self, config: AmasConfig, context: ControlContext) -> None:
         super().__init__(config, context)
         self._config = config
-        self._held_s = max(self.step_size, self.controlled.step_size)
+        fades = config.rule is not Rule.LITERAL and config.fade_out > self.step_size
+        self._fade_s = config.fade_out if fades else 0
+        self._require_own_pace()
         points = self._charging_points()
         self._power_kw = np.zeros(len(points))
         """What each vehicle asked for last."""
+        self._departure_s = np.full(len(points), np.nan)
         self._congestion = self._congestion_agents(points)
         self._settlement = self._published()
         self._balance: BalanceAgent | None = None
         self._natural: NaturalImbalance | None = None
-        if self._settlement is not None:
+        portfolio = frozenset() if self._settlement is None else self._settlement.portfolio
+        self._in_portfolio = np.array([point in portfolio for point in points], dtype=np.bool_)
+        if self._settlement is not None and self._in_portfolio.any():
             self._balance = BalanceAgent(
                 self._settlement, config, rated_kw=self._rated_kw(), step_s=self.step_size
             )
             if config.brp is Balance.WORTHWHILE:
                 self._natural = NaturalImbalance(
-                    self._settlement, self._metered_points(), len(points), self.step_size
+                    self._settlement, self._in_portfolio, self.step_size
+                )
+
+    def _require_own_pace(self) -> None:
+        """Refuse to decide more often than devices obey and meters tell.
+
+        The agents would answer to the same measurement again and again.
+        """
+        heeded = (self.controlled, self.teller(LINE_CURRENT), self.teller(IMBALANCE))
+        for model in heeded:
+            if model is not None and self.step_size % model.step_size:
+                raise ScenarioError(
+                    Problem(
+                        message=f"its agents step every {format_duration(self.step_size)}, "
+                        f"'{model.name}' every {format_duration(model.step_size)}",
+                        key=("step_size",),
+                        expected="a multiple of the step sizes of its devices, grid and market",
+                    )
                 )
 
     def _charging_points(self) -> tuple[str, ...]:
         """Return the connection point of each vehicle."""
         elements = next(p for p in self.ports if p.signal == POWER_SETPOINT).elements
         return () if elements is None else elements.connection_points or elements.names
-
-    def _metered_points(self) -> tuple[str, ...]:
-        """Return the connection points at which everything but the vehicles is metered."""
-        port = next((p for p in self.ports if p.signal == POWER), None)
-        return () if port is None or port.elements is None else port.elements.names
 
     def _congestion_agents(self, points: tuple[str, ...]) -> CongestionAgents | None:
         grid = self.teller(LINE_CURRENT)
@@ -140,10 +154,11 @@ class Amas(Controller):
         )
 
     def _rated_kw(self) -> float:
-        """Return the rated power of all charging points together."""
+        """Return the rated power of the portfolio's charging points together."""
         told = {constant.name: constant.values for constant in self.controlled.static()}
         if _RATED_POWER in told:
-            return float(np.asarray(told[_RATED_POWER], dtype=np.float64).sum())
+            rated_kw = np.asarray(told[_RATED_POWER], dtype=np.float64)
+            return float(rated_kw[self._in_portfolio].sum())
         raise ScenarioError(
             Problem(
                 message=f"'{self.controlled.name}' does not tell its '{_RATED_POWER}'",
@@ -155,28 +170,36 @@ class Amas(Controller):
     @override
     def decide(self, time: int, observation: Observation) -> Setpoints:
         rated_kw = observation[RATED_CHARGING.name]
-        relief = self._relief(observation, rated_kw)
         balance = self._balance_criticality(time, observation)
+        self._forget_who_left(observation[DEPARTURE.name])
+        relief = self._relief(observation, rated_kw)
         heard = Heard(
             own=self._own_criticality(time, observation, rated_kw),
-            balance=balance,
+            balance=np.where(self._in_portfolio, balance, 0.0),
             lower=relief.lower,
             higher=relief.higher,
             share=relief.share,
         )
-        change = change_kw(heard, self._power_kw, rated_kw, self._config, self._held_s)
-        self._power_kw = np.clip(
-            self._power_kw + change, observation[POWER_MIN.name], observation[POWER_MAX.name]
-        )
+        change = change_kw(heard, self._power_kw, rated_kw, self._config, self.step_size)
+        allowed_kw = self._allowed_kw(rated_kw, observation[DEPARTURE.name] - time)
+        lowest_kw = np.maximum(observation[POWER_MIN.name], -allowed_kw)
+        highest_kw = np.minimum(observation[POWER_MAX.name], allowed_kw)
+        self._power_kw = np.clip(self._power_kw + change, lowest_kw, highest_kw)
         messages = relief.messages
-        if self._settlement is not None:  # meters tell the party, the party tells its vehicles
-            messages += len(self._settlement.portfolio)
-            messages += int(np.count_nonzero(rated_kw)) if balance else 0
+        if self._balance is not None:  # meters tell the party, the party tells its vehicles
+            messages += self._balance.meters
+            messages += int(np.count_nonzero(rated_kw[self._in_portfolio])) if balance else 0
         return {
             POWER_SETPOINT.name: self._power_kw,
             MESSAGES.name: np.asarray(float(messages)),
             MESSAGE_BYTES.name: np.asarray(float(messages * MESSAGE_SIZE_BYTES)),
         }
+
+    def _forget_who_left(self, departure_s: FloatArray) -> None:
+        """Let who has just come begin at 0 kW, even where another has just left."""
+        stays = departure_s == self._departure_s  # false where nobody is: NaN
+        self._power_kw = np.where(stays, self._power_kw, 0.0)
+        self._departure_s = departure_s.copy()
 
     def _relief(self, observation: Observation, rated_kw: FloatArray) -> Relief:
         if self._congestion is None:
@@ -187,13 +210,27 @@ class Amas(Controller):
     def _balance_criticality(self, time: int, observation: Observation) -> float:
         if self._balance is None:
             return 0.0
-        natural_kwh = 0.0 if self._natural is None else self._natural.at(time, observation)
+        natural_kwh = 0.0
+        if self._natural is not None:
+            natural_kwh = self._natural.at(time, observation, self._power_kw)
         return self._balance.criticality(time, float(observation[IMBALANCE.name]), natural_kwh)
 
     def _own_criticality(
         self, time: int, observation: Observation, rated_kw: FloatArray
     ) -> FloatArray:
-        capacity_kwh = observation[ENERGY_CAPACITY.name]
-        aim = observation[REQUIRED_STATE_OF_CHARGE.name] + self._config.state_of_charge_margin
-        missing_kwh = np.nan_to_num(aim * capacity_kwh - observation[STORED_ENERGY.name])
-        return vehicle_criticality(missing_kwh, rated_kw, observation[DEPARTURE.name] - time)
+        margin_kwh = self._config.state_of_charge_margin * observation[ENERGY_CAPACITY.name]
+        required_kwh = (
+            observation[REQUIRED_STATE_OF_CHARGE.name] * observation[ENERGY_CAPACITY.name]
+        )
+        above_kwh = np.maximum(observation[STORED_ENERGY.name] - required_kwh, 0.0)
+        # What it must draw from the grid, losses included, and what it would like to have above.
+        missing_kwh = observation[ENERGY_REQUIRED.name] + margin_kwh - above_kwh
+        missing_kwh = np.nan_to_num(missing_kwh)
+        remaining_s = observation[DEPARTURE.name] - time - self._fade_s / 2.0
+        return vehicle_criticality(missing_kwh, rated_kw, remaining_s)
+
+    def _allowed_kw(self, rated_kw: FloatArray, remaining_s: FloatArray) -> FloatArray:
+        """Return the most that each vehicle allows itself, so that it leaves without a jerk."""
+        if not self._fade_s:
+            return rated_kw
+        return fading_kw(rated_kw, remaining_s, self._fade_s, self.step_size)

@@ -18,7 +18,8 @@ def loading_criticality(loading: FloatArray, critical_from: float) -> FloatArray
         critical_from: share of the limit, below 1.
     """
     above = (loading - critical_from) / (1.0 - critical_from)
-    return np.nan_to_num(np.clip(above, 0.0, 1.0))
+    clipped: FloatArray = np.fmin(np.fmax(above, 0.0), 1.0)
+    return clipped
 
 
 def anticipated_criticality(
@@ -34,16 +35,17 @@ def anticipated_criticality(
         rise_a: change of the current's magnitude since the last step; NaN counts as none.
         gain_per_a: K_l.
     """
-    announced = criticality + gain_per_a * np.nan_to_num(np.maximum(rise_a, 0.0))
+    announced = criticality + gain_per_a * np.fmax(rise_a, 0.0)
     return np.where(criticality > 0.0, np.minimum(announced, 1.0), 0.0)
 
 
 def voltage_loading(
     voltage_pu: FloatArray, limits_pu: tuple[float, float]
 ) -> tuple[FloatArray, FloatArray]:
-    """Return how far below and above nominal voltage each bus is, over what is admissible."""
+    """Return how far below and above the middle of the admissible band, over half its width."""
     low, high = limits_pu
-    return (1.0 - voltage_pu) / (1.0 - low), (voltage_pu - 1.0) / (high - 1.0)
+    above = (2.0 * voltage_pu - (low + high)) / (high - low)
+    return -above, above
 
 
 def balance_criticality(

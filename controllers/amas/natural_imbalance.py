@@ -7,13 +7,7 @@ from gridloom.controllers.amas.settlement import Settlement
 from gridloom.controllers.controller import Observation
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.quantities import SECONDS_PER_HOUR
-from gridloom.simulators.signals import (
-    DEPARTURE,
-    ENERGY_REQUIRED,
-    POSITION,
-    POWER,
-    RATED_CHARGING,
-)
+from gridloom.simulators.signals import DEPARTURE, ENERGY_REQUIRED, IMBALANCE, RATED_CHARGING
 
 
 class UncoordinatedCharging:
@@ -48,49 +42,51 @@ class UncoordinatedCharging:
 
 
 class NaturalImbalance:
-    """Adds up within each settlement period by what an uncoordinated portfolio would deviate.
+    """Tells the running imbalance as if nobody had coordinated the vehicles of the portfolio.
 
-    The balance responsible party knows all of it: it bought the position, it meters its portfolio,
-    and its vehicles tell what they need when they are plugged in.
+    The balance responsible party knows all of it: it is told its imbalance and what its vehicles
+    draw, and they tell what they need when they are plugged in.
     """
 
     def __init__(
-        self, settlement: Settlement, points: tuple[str, ...], charging_points: int, step_s: int
+        self, settlement: Settlement, in_portfolio: NDArray[np.bool_], step_s: int
     ) -> None:
         """Begin with nothing.
 
         Args:
-            settlement: when periods begin, and who belongs to the portfolio.
-            points: where the power of all devices but the vehicles is metered.
-            charging_points: how many there are.
+            settlement: when periods begin.
+            in_portfolio: (charging point,), which of them belong to the party.
             step_s: time between two measurements.
         """
         self._settlement = settlement
-        self._in_portfolio: NDArray[np.bool_] = np.array(
-            [point in settlement.portfolio for point in points], dtype=np.bool_
-        )
-        self._uncoordinated = UncoordinatedCharging(charging_points, step_s)
+        self._in_portfolio = in_portfolio
+        self._uncoordinated = UncoordinatedCharging(len(in_portfolio), step_s)
         self._step_h = step_s / SECONDS_PER_HOUR
-        self._energy_kwh = 0.0
-        self._vehicles_kw = 0.0
+        self._period = 0
+        self._uncoordinated_kw = np.zeros(len(in_portfolio))
         """What the vehicles would have drawn in the last step."""
+        self._kept_back_kwh = 0.0
+        """What they would have drawn more since the settlement period began."""
 
-    def at(self, time: int, observation: Observation) -> float:
+    def at(self, time: int, observation: Observation, drawn_kw: FloatArray) -> float:
         """Return the natural imbalance at ``time`` since the settlement period began.
 
         At the beginning of a period it is that of the period that has just ended.
+
+        Args:
+            time: seconds since the start of the scenario.
+            observation: the running imbalance, and what the vehicles need.
+            drawn_kw: (charging point,), by the vehicles in the last step.
         """
-        if time:
-            metered_kw = float(observation[POWER.name][self._in_portfolio].sum())
-            natural_kw = metered_kw + self._vehicles_kw - float(observation[POSITION.name])
-            self._energy_kwh += natural_kw * self._step_h
-        energy_kwh = self._energy_kwh
-        if self._settlement.begins_at(time):
-            self._energy_kwh = 0.0
-        vehicles_kw = self._uncoordinated.power_kw(
+        kept_back_kw = (self._uncoordinated_kw - drawn_kw)[self._in_portfolio].sum()
+        self._kept_back_kwh += float(kept_back_kw) * self._step_h
+        natural_kwh = float(observation[IMBALANCE.name]) + self._kept_back_kwh
+        period = self._settlement.period_at(time)
+        if period != self._period:
+            self._period, self._kept_back_kwh = period, 0.0
+        self._uncoordinated_kw = self._uncoordinated.power_kw(
             observation[DEPARTURE.name],
             observation[ENERGY_REQUIRED.name],
             observation[RATED_CHARGING.name],
         )
-        self._vehicles_kw = float(vehicles_kw.sum())
-        return energy_kwh
+        return natural_kwh

@@ -4,8 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gridloom.simulators.errors import Problem, ScenarioError, listing
 from gridloom.simulators.model import FloatArray, Model
 from gridloom.simulators.signals import POWER
+
+_PUBLISHED = (
+    "period_start_s",
+    "period_stop_s",
+    "imbalance_price_shortage_eur_per_mwh",
+    "imbalance_price_surplus_eur_per_mwh",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,15 +34,29 @@ class Settlement:
 
     @classmethod
     def of(cls, market: Model) -> "Settlement":
-        """Read what a market tells of itself."""
+        """Read what a market tells of itself.
+
+        Raises:
+            ScenarioError: it does not tell its periods, prices or portfolio.
+        """
         told = {
             constant.name: np.asarray(constant.values, dtype=np.float64)
             for constant in market.static()
             if constant.dimensions == ("settlement_period",)
         }
-        elements = next(port for port in market.ports if port.signal == POWER).elements
+        missing = [name for name in _PUBLISHED if name not in told]
+        elements = next((port.elements for port in market.ports if port.signal == POWER), None)
+        if missing or elements is None:
+            raise ScenarioError(
+                Problem(
+                    message=f"'{market.name}' settles imbalances but does not tell "
+                    f"{listing(missing or ['which connection points it settles'])}",
+                    key=("brp",),
+                    expected="a simulator of type imbalance_market, or one that tells the same",
+                )
+            )
         return cls(
-            portfolio=frozenset() if elements is None else frozenset(elements.names),
+            portfolio=frozenset(elements.names),
             start_s=told["period_start_s"],
             stop_s=told["period_stop_s"],
             shortage_eur_per_mwh=told["imbalance_price_shortage_eur_per_mwh"],
@@ -44,10 +66,6 @@ class Settlement:
     def period_at(self, time: int) -> int:
         """Return the settlement period in which a step beginning at ``time`` lies."""
         return int(np.searchsorted(self.start_s, time, side="right")) - 1
-
-    def begins_at(self, time: int) -> bool:
-        """Whether a settlement period begins at ``time``."""
-        return bool(self.start_s[self.period_at(time)] == time)
 
     @property
     def mean_price_eur_per_mwh(self) -> float:

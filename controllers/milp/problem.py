@@ -45,8 +45,26 @@ class Storages:
     reactive_max_kvar: FloatArray | None = None
     """(storage, interval), reactive power that may be chosen freely within +- this; None: tan_phi
     fixes it."""
+    apparent_max_kva: FloatArray | None = None
+    """(storage, interval), what active and free reactive power together may not exceed; None: no
+    such limit."""
     wear_eur_per_kwh: float = 0.0
     """Cost of battery ageing a kWh of throughput at the connection point; 0: ignored."""
+
+    @property
+    def enters(self) -> NDArray[np.bool_]:
+        """(storage, interval), whether a vehicle (or the plan) begins here."""
+        return ~np.isnan(self.entering_kwh)
+
+    @property
+    def connected(self) -> NDArray[np.bool_]:
+        """(storage, interval), whether a vehicle is plugged in: it has entered and not left."""
+        interval = np.arange(self.leaves.shape[1])
+        entered = np.maximum.accumulate(np.where(self.enters, interval, -1), axis=1)
+        left = np.maximum.accumulate(np.where(self.leaves, interval, -1), axis=1)
+        left_before = np.pad(left[:, :-1], ((0, 0), (1, 0)), constant_values=-1)
+        connected: NDArray[np.bool_] = entered > left_before
+        return connected
 
 
 @dataclass(frozen=True, kw_only=True)

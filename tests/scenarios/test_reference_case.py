@@ -24,8 +24,9 @@ def test_shipped_scenarios_are_valid_and_titled(name: str) -> None:
 @pytest.fixture(scope="module")
 def first_minutes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Record of 16:00-16:13 of the basic variant."""
+    out = tmp_path_factory.mktemp("outputs")
     (finished,) = gridloom.run(
-        "ademis-2021", out=tmp_path_factory.mktemp("outputs"), overrides=["duration=13min"]
+        "ademis-2021", out=out, overrides=["duration=13min"], variant="basic"
     )
     with gridloom.open_record(finished.folder.record) as record:
         yield record
@@ -74,17 +75,20 @@ def test_the_transformer_carries_what_the_source_supplies(first_minutes: Any) ->
 
 def test_only_the_flexible_part_depends_on_the_controller(tmp_path: Path) -> None:
     """Load and PV come from the seed alone: the same in every variant that will be compared."""
-    overrides = ["duration=1min", "simulators.grid.phases=unbalanced"]
-    (finished,) = gridloom.run("ademis-2021", out=tmp_path, overrides=overrides)
-    (plain,) = gridloom.run("ademis-2021", out=tmp_path, overrides=["duration=1min"])
+    minute = ["duration=1min"]
+    (basic,) = gridloom.run("ademis-2021", out=tmp_path, overrides=minute, variant="basic")
+    (amas,) = gridloom.run("ademis-2021", out=tmp_path, overrides=minute, variant="amas")
+    minute.append("simulators.grid.phases=unbalanced")
+    (phases,) = gridloom.run("ademis-2021", out=tmp_path, overrides=minute, variant="basic")
     with (
-        gridloom.open_record(finished.folder.record) as unbalanced,
-        gridloom.open_record(plain.folder.record) as balanced,
+        gridloom.open_record(basic.folder.record) as balanced,
+        gridloom.open_record(amas.folder.record) as coordinated,
+        gridloom.open_record(phases.folder.record) as unbalanced,
     ):
         for model in ("load", "pv"):
-            np.testing.assert_array_equal(
-                unbalanced[model]["power_kw"], balanced[model]["power_kw"]
-            )
+            for other in (coordinated, unbalanced):
+                np.testing.assert_array_equal(balanced[model]["power_kw"], other[model]["power_kw"])
+        assert not np.array_equal(balanced["ev"]["power_kw"], coordinated["ev"]["power_kw"])
         assert unbalanced["grid"].sizes["phase"] == 3
         worst = unbalanced["grid"]["line_current_a"].sel(line="LINE117").max()
         assert float(worst) > float(balanced["grid"]["line_current_a"].sel(line="LINE117").max())

@@ -7,10 +7,13 @@ except as unsolved. Each module here holds one family, with formulas and sources
 
 from typing import TYPE_CHECKING
 
+from gridloom.scenarios.results.kpis.decisions import solve_kpis
 from gridloom.scenarios.results.kpis.energy import energy_kpis
 from gridloom.scenarios.results.kpis.grid import grid_kpis
 from gridloom.scenarios.results.kpis.kpi import Kpi, read_kpis_csv, write_kpis_csv
 from gridloom.scenarios.results.kpis.market import market_kpis
+from gridloom.scenarios.results.kpis.messages import message_kpis
+from gridloom.scenarios.results.kpis.plan import plan_kpis
 from gridloom.scenarios.results.kpis.sessions import session_kpis
 from gridloom.scenarios.results.kpis.storage import storage_kpis
 from gridloom.scenarios.results.kpis.voltage import voltage_kpis
@@ -39,6 +42,10 @@ def compute_kpis(record: "xr.DataTree") -> list[Kpi]:
     kpis += energy_kpis(parts.devices)
     for storage, of in _with_names(parts.storages):
         kpis += storage_kpis(storage, of)
+    kpis += message_kpis(record)
+    kpis += solve_kpis(record)
+    if parts.grid is not None:
+        kpis += plan_kpis(record, parts.grid)
     return kpis
 
 

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pytest
@@ -36,6 +36,7 @@ class Rows:
     phases: tuple[str, ...] = ("balanced",)
     static: Mapping[str, Static] = field(default_factory=dict)
     step_s: int = 1
+    role: Literal["simulator", "controller"] = "simulator"
 
 
 def _port(rows: Rows, signal: Signal) -> Port:
@@ -54,7 +55,7 @@ def _model(name: str, rows: Rows) -> RecordedModel:
     return RecordedModel(
         name=name,
         type="made_by_hand",
-        role="simulator",
+        role=rows.role,
         step_size=rows.step_s,
         rows=len(next(iter(rows.signals.values()))),
         ports=tuple(_port(rows, signal) for signal in rows.signals),

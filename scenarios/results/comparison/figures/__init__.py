@@ -1,0 +1,26 @@
+"""The figures of a comparison, in their order; what the runs do not have is left out."""
+
+from gridloom.scenarios.results.comparison.comparison import Comparison
+from gridloom.scenarios.results.comparison.figures.computing_time import computing_time_figure
+from gridloom.scenarios.results.comparison.figures.cost import cost_figure
+from gridloom.scenarios.results.comparison.figures.departures import departure_figures
+from gridloom.scenarios.results.comparison.figures.fleet_power import fleet_power_figures
+from gridloom.scenarios.results.comparison.figures.imbalance import imbalance_figures
+from gridloom.scenarios.results.comparison.figures.line_current import line_current_figure
+from gridloom.scenarios.results.comparison.figures.looks import scheme_looks
+from gridloom.scenarios.results.figures.style import ReportFigure, figure_style
+
+
+def comparison_figures(comparison: Comparison) -> list[ReportFigure]:
+    """Draw everything there is to compare; the runs' records must be open."""
+    looks = scheme_looks(comparison.labels, comparison.reference.label)
+    with figure_style():
+        drawn = [
+            cost_figure(comparison, looks),
+            *imbalance_figures(comparison, looks),
+            line_current_figure(comparison, looks),
+            *departure_figures(comparison, looks),
+            *fleet_power_figures(comparison, looks),
+            computing_time_figure(comparison, looks),
+        ]
+    return [figure for figure in drawn if figure is not None]
