@@ -12,7 +12,7 @@ class Listeners:
     """The vehicles that are plugged in, by the branches on their paths to the source."""
 
     def __init__(self, feeder: Feeder, points: NDArray[np.int64], config: AmasConfig) -> None:
-        """Begin with nobody plugged in.
+        """Begin with nobody heard of.
 
         Args:
             feeder: the grid.
@@ -28,7 +28,7 @@ class Listeners:
         self._phases = feeder.point_phases[points]
         band_kva = (1.0 - config.critical_from) * self._segments.rated_kva
         self._step_kva = np.where(np.isnan(band_kva), np.inf, config.line_step * band_kva)
-        self._rated_kw = np.zeros(len(points))
+        self._rated_kw = np.full(len(points), np.nan)
         self._count = np.zeros((len(self._segments), 1))
         self.share = np.ones(len(points))
         """(charging point,), see `Relief.share`."""

@@ -168,14 +168,14 @@ def fleet_of() -> FleetOf:
 @pytest.fixture
 def market_of() -> MarketOf:
     def make(*points: str, **keys: Any) -> ImbalanceMarket:
-        config = {
+        settings = {
             "type": "imbalance_market",
             "at": list(points),
             "prices": {"shortage_eur_per_mwh": [110.0], "surplus_eur_per_mwh": [90.0]},
             "position_kw": [0.0],
             **keys,
         }
-        config = ImbalanceMarketConfig.model_validate(config)
+        config = ImbalanceMarketConfig.model_validate(settings)
         return ImbalanceMarket(config, context_of("market", points))
 
     return make

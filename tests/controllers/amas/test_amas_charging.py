@@ -15,7 +15,9 @@ GAIN_KW = 0.05 * RATED_KW
 """Largest change of a vehicle's power in a second: 0.35 kW."""
 RAMP_KW = 0.25
 SHARES = st.floats(0.0, 1.0)
-EVERYTHING = st.tuples(SHARES, st.floats(-1.0, 1.0), SHARES, SHARES)
+EVERYTHING: st.SearchStrategy[tuple[float, float, float, float]] = st.tuples(
+    SHARES, st.floats(-1.0, 1.0), SHARES, SHARES
+)
 """own, balance, lower, higher"""
 
 
@@ -101,9 +103,10 @@ class TestRoleAware:
 
     @given(EVERYTHING, st.floats(0.0, 1.0), st.integers(1, 120))
     def test_nobody_changes_by_more_than_its_share(
-        self, said: tuple[float, ...], share: float, step_s: int
+        self, said: tuple[float, float, float, float], share: float, step_s: int
     ) -> None:
-        found = change(heard(*said, share), step_s=step_s)
+        own, balance, lower, higher = said
+        found = change(heard(own, balance, lower, higher, share), step_s=step_s)
         assert abs(found) <= min(share, 0.05 * step_s) * RATED_KW + 1e-12
 
     def test_longer_steps_change_more_up_to_rated_power(self) -> None:
@@ -142,9 +145,10 @@ class TestIdle:
         assert abs(awake) == pytest.approx(0.02 * GAIN_KW)
 
     def test_a_leak_concerns_those_without_need(self) -> None:
-        said = {"power_kw": 2.0, "leak_per_s": 0.1, "idle_below": 0.02}
-        assert change(heard(balance=0.5), **said) == pytest.approx(-0.5 * GAIN_KW - 0.2)
-        assert change(heard(own=0.5), **said) == pytest.approx(0.5 * GAIN_KW)
+        content = change(heard(balance=0.5), power_kw=2.0, leak_per_s=0.1)
+        in_need = change(heard(own=0.5), power_kw=2.0, leak_per_s=0.1)
+        assert content == pytest.approx(-0.5 * GAIN_KW - 0.2)
+        assert in_need == pytest.approx(0.5 * GAIN_KW)
 
 
 class TestLiteral:

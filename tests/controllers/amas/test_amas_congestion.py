@@ -127,7 +127,7 @@ class TestAgainstPathWalks:
             assert relief.lower[point] == pytest.approx(max(less), abs=1e-12)
             assert relief.higher[point] == pytest.approx(max(more), abs=1e-12)
             calls += max(*less, *more) > 0.0
-            messages += np.count_nonzero(less) + np.count_nonzero(more)
+            messages += int(np.count_nonzero(less) + np.count_nonzero(more))
         assert calls > 3
         # One from each agent to each vehicle below it, and to each its first share.
         assert relief.messages == messages + len(feeder.point_names)
@@ -145,10 +145,11 @@ class TestAgainstPathWalks:
         relief = agents_of(feeder, config_of()).hear(told, everybody(feeder))
         messages = len(feeder.point_names)
         for point, way in enumerate(paths(feeder)):
-            own = [said_to(feeder, told, way, p) for p in np.flatnonzero(connected[point])]
+            phases = np.flatnonzero(connected[point]).tolist()
+            own = [said_to(feeder, told, way, phase) for phase in phases]
             assert relief.lower[point] == pytest.approx(max(max(less) for less, _ in own))
             assert relief.higher[point] == pytest.approx(max(max(more) for _, more in own))
-            messages += sum(np.count_nonzero(less) + np.count_nonzero(more) for less, more in own)
+            messages += int(sum(np.count_nonzero([*less, *more]) for less, more in own))
         assert relief.messages == messages
 
 
@@ -232,6 +233,15 @@ class TestLines:
         assert relief.lower == pytest.approx([0.5, 0.0])
         assert relief.messages == 3
 
+    def test_a_line_without_listeners_speaks_to_nobody(
+        self, feeder: Feeder, config_of: ConfigOf
+    ) -> None:
+        told = quiet(feeder, phases=3)
+        told["line_current_a"][:] = 60.0
+        relief = agents_of(feeder, config_of()).hear(told, np.zeros(3))
+        assert relief.messages == 0
+        assert relief.share.tolist() == [1.0, 1.0, 1.0]
+
 
 class TestMesh:
     """A ring of three equal lines: both loads are one line from the source, the third is on no
@@ -252,17 +262,17 @@ class TestMesh:
 
 
 class TestTransformers:
-    """Two transformers side by side, a line (2-4 and 5-3) and a load below each."""
+    """Two transformers side by side, a line (2-4 and 5-3) and a load below each, and 4-6 below."""
 
     @pytest.fixture
     def feeder(self, feeder_of: FeederOf) -> Feeder:
         import pandapower
 
         net = pandapower.create_empty_network()
-        for kv in (20.0, 20.0, 0.4, 0.4, 0.4, 0.4):
+        for kv in (20.0, 20.0, 0.4, 0.4, 0.4, 0.4, 0.4):
             pandapower.create_bus(net, vn_kv=kv)
         pandapower.create_ext_grid(net, 0)
-        for ends in ((0, 1), (2, 4), (5, 3)):
+        for ends in ((0, 1), (2, 4), (5, 3), (4, 6)):
             pandapower.create_line_from_parameters(net, *ends, 0.1, 0.3, 0.1, 0.0, 0.2)
         for low in (2, 3):
             pandapower.create_transformer(net, 1, low, "0.4 MVA 20/0.4 kV")
@@ -279,7 +289,7 @@ class TestTransformers:
             told = quiet(feeder)
             told["transformer_loading_percent"][transformer] = 95.0  # (95 - 80) / 20
             told["line_power_kw"][line] = away * power_kw
-            told["line_power_kw"][0] = -1.0  # the line above both is no witness
+            told["line_power_kw"][[0, 3]] = -9.0 * power_kw  # neither above it nor further below
             relief = agents_of(feeder, config_of()).hear(told, everybody(feeder))
             assert relief.lower == pytest.approx(lower)
             assert relief.higher == pytest.approx(higher)
