@@ -24,7 +24,7 @@ from gridloom.controllers.controller import (
 )
 from gridloom.controllers.messages import MESSAGE_SIZE_BYTES
 from gridloom.controllers.telemetry import MESSAGE_BYTES, MESSAGES
-from gridloom.simulators.errors import Problem, ScenarioError
+from gridloom.simulators.errors import Problem, ScenarioError, listing
 from gridloom.simulators.grid.feeder import Feeder
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.quantities import format_duration
@@ -47,6 +47,7 @@ from gridloom.simulators.signals import (
     Signal,
 )
 
+_GRID_SIGNALS = (LINE_CURRENT, LINE_POWER, BUS_VOLTAGE, TRANSFORMER_LOADING)
 _RATED_POWER = "rated_power_kw"
 """Constant of the controlled devices: rated power of each charging point."""
 
@@ -73,10 +74,7 @@ class Amas(Controller):
         DEPARTURE,
     )
     surroundings: ClassVar[tuple[Signal, ...]] = (
-        LINE_CURRENT,
-        LINE_POWER,
-        BUS_VOLTAGE,
-        TRANSFORMER_LOADING,
+        *_GRID_SIGNALS,
         IMBALANCE,
     )
     decides: ClassVar[tuple[Signal, ...]] = (POWER_SETPOINT,)
@@ -133,6 +131,15 @@ class Amas(Controller):
         grid = self.teller(LINE_CURRENT)
         if grid is None:
             return None
+        silent = [s.name for s in _GRID_SIGNALS if not self.hears(s)]
+        if silent:
+            raise ScenarioError(
+                Problem(
+                    message=f"'{grid.name}' tells line currents but not {listing(silent)}",
+                    key=("type",),
+                    expected="a grid that tells all of them: direction and voltage matter too",
+                )
+            )
         feeder = Feeder.of(grid)
         position = {name: i for i, name in enumerate(feeder.point_names)}
         at = np.array([position[point] for point in points], dtype=np.int64)

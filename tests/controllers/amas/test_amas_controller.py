@@ -1,11 +1,13 @@
 """The agents together: with and without grid and market, step sizes, arrivals, phases."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
+from typing_extensions import override
 
 import gridloom
 from gridloom.controllers.amas.config import AmasConfig, Rule
@@ -14,8 +16,17 @@ from gridloom.simulators.errors import ScenarioError
 from gridloom.simulators.ev_fleet import EvFleet
 from gridloom.simulators.grid.simulator import Grid
 from gridloom.simulators.market import ImbalanceMarket
-from gridloom.simulators.model import Direction, FloatArray, Model
-from gridloom.simulators.signals import Information
+from gridloom.simulators.model import (
+    BuildContext,
+    Direction,
+    ElementSet,
+    FloatArray,
+    Inputs,
+    Model,
+    Outputs,
+    Port,
+)
+from gridloom.simulators.signals import LINE_CURRENT, Information
 
 FleetOf: TypeAlias = Callable[..., EvFleet]
 MarketOf: TypeAlias = Callable[..., ImbalanceMarket]
@@ -83,6 +94,25 @@ class TestSurroundings:
         # By hand: each of three is told its share once, and no line is critical.
         assert told["charging"]["messages"].tolist() == [3.0] + [0.0] * 19
         assert told["charging"]["message_bytes"][0] == 48.0
+
+    def test_a_grid_that_tells_currents_alone_is_refused(
+        self, fleet_of: FleetOf, amas_of: AmasOf
+    ) -> None:
+        class Ammeter(Model):
+            @property
+            @override
+            def ports(self) -> tuple[Port, ...]:
+                lines = ElementSet(kind="line", owner="meter", names=("cable",))
+                return (Port(signal=LINE_CURRENT, direction=Direction.OUTPUT, elements=lines),)
+
+            @override
+            def step(self, time: int, inputs: Inputs) -> Outputs:
+                raise NotImplementedError
+
+        start = datetime(2021, 3, 24, tzinfo=UTC)
+        meter = Ammeter(BuildContext(name="meter", start=start, duration_s=60, seed=0), 1)
+        with pytest.raises(ScenarioError, match="'meter' tells line currents but not line_power"):
+            amas_of(meter, fleet_of(*THREE))
 
     def test_deviating_on_purpose_needs_prices(self, fleet_of: FleetOf, amas_of: AmasOf) -> None:
         for aim in ("worthwhile", "price_aware"):
