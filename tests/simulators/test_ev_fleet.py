@@ -351,6 +351,9 @@ def test_sessions_are_recorded_as_a_static_table() -> None:
     assert table["session_required_state_of_charge"].values.tolist() == [0.8, 0.8]
     assert table["session_energy_capacity_kwh"].values.tolist() == [10, 10]
     assert table["session_rated_power_kw"].values.tolist() == [7, 7]
+    rated = table.pop("rated_power_kw")
+    assert rated.dimensions == ("charging_point",)
+    assert rated.values.tolist() == [7.0] * len(fleet.elements)
     assert {variable.dimensions for variable in table.values()} == {("session",)}
     assert table["session_energy_capacity_kwh"].unit == "kWh"
 
