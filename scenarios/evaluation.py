@@ -57,8 +57,8 @@ def compare(
     """Compare the runs of records and write the comparison as a page and as a table.
 
     Args:
-        sources: records, or folders of runs; what is given twice counts once, and folders of
-            comparisons (which a pattern may match as well) do not count.
+        sources: records, or folders of runs; what is given twice counts once, and comparisons
+            and bounds (which a pattern may match as well) do not count.
         out: folder below which the comparison gets its own.
         folder: the comparison's own folder, instead.
         published: table of published values; by default that of the scenario, if there is one.
@@ -106,7 +106,8 @@ def _records(sources: Iterable[Path]) -> list[Path]:
     for source in sources:
         path = RunFolder(source).any_record() if source.is_dir() else source
         is_comparison = not path.exists() and (source / _TABLE).is_file()
-        if not is_comparison:
+        is_bounds = source.suffix == ".json" and "-bounds-" in source.name
+        if not (is_comparison or is_bounds):
             records.setdefault(path.resolve(), path)
     return list(records.values())
 
