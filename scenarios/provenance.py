@@ -10,7 +10,17 @@ from pathlib import Path
 
 from gridloom.scenarios.schema import Scenario
 
-_DEPENDENCIES = ("h5py", "mosaik", "numpy", "pandapower", "power-grid-model", "pydantic", "xarray")
+_DEPENDENCIES = (
+    "h5py",
+    "highspy",
+    "mosaik",
+    "numpy",
+    "pandapower",
+    "power-grid-model",
+    "pydantic",
+    "pyomo",
+    "xarray",
+)
 
 
 def provenance(scenario: Scenario, digest: str, folders: Sequence[Path]) -> dict[str, str]:
