@@ -1,7 +1,7 @@
 """Types of the values in a scenario file, and the base of all configurations."""
 
 import re
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -13,9 +13,11 @@ from pydantic import (
     WithJsonSchema,
 )
 from pydantic_core import CoreSchema, core_schema
+from typing_extensions import override
 
 SECONDS_PER_HOUR = 3600.0
 
+_LAST_PORT = 65535
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"\s*(\d+)\s*(s|min|h|d)\s*")
 
@@ -90,6 +92,60 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+class Address(Config):
+    """Where a simulator listens."""
+
+    host: str
+    port: Annotated[int, Field(gt=0, lt=65536)]
+
+    @override
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def parse_address(value: object) -> object:
+    """Read 'host:port' as an `Address`.
+
+    >>> parse_address("127.0.0.1:5678")
+    Address(host='127.0.0.1', port=5678)
+    """
+    if isinstance(value, Address):
+        return value
+    host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdecimal() or not 0 < int(port) <= _LAST_PORT:
+        raise ValueError("expected a host and its port, such as 127.0.0.1:5678")
+    return Address(host=host, port=int(port))
+
+
+HostAndPort: TypeAlias = Annotated[
+    Address,
+    BeforeValidator(parse_address),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "pattern": r"^.+:\d+$"}),
+]
+"""A listening simulator, written `host:port`."""
+
+
+class Connect(Config):
+    """A model that another process computes, perhaps on another host (see `gridloom serve`)."""
+
+    connect: HostAndPort
+
+
+def _placement(value: object) -> object:
+    if isinstance(value, Connect | dict) or value in ("inprocess", "process"):
+        return Connect.model_validate(value) if isinstance(value, dict) else value
+    raise ValueError("expected inprocess, process, or {connect: HOST:PORT}")
+
+
+Placement: TypeAlias = Annotated[
+    Literal["inprocess", "process"] | Connect, BeforeValidator(_placement)
+]
+"""Where a model is computed; the results are the same everywhere."""
+
+
 class ModelConfig(Config):
     """Keys that every simulator and controller has."""
 
@@ -97,3 +153,11 @@ class ModelConfig(Config):
     """Which one: a shipped type, a plug-in's, or `my_module:MyModel`."""
     step_size: Duration = 1
     """Time between two steps."""
+    placement: Placement = "inprocess"
+    """Where it is computed: `inprocess`, `process` (its own), or `{connect: HOST:PORT}`."""
+    start_timeout: Duration = 60
+    """Wall time that its process may take until it is ready."""
+    step_timeout: Duration = 60
+    """Wall time that a step may take; then the run ends and says so."""
+    stop_timeout: Duration = 10
+    """Wall time that its process may take to end by itself."""

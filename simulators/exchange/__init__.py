@@ -1,0 +1,1 @@
+"""What a foreign model exchanges, in gridloom's signals: names, units, signs, places."""
