@@ -24,8 +24,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from stock_stack import Case, StockRun, run_stock
 
 from gridloom import open_record
+from gridloom.scenarios.composition import Composition, compose
 from gridloom.scenarios.reader import read_scenario
-from gridloom.scenarios.runner import Composition, compose, run_variant
+from gridloom.scenarios.runner import run_variant
 from gridloom.simulators.grid.simulator import Grid
 
 # What the engines may differ by: the tolerance of pandapower's solvers.

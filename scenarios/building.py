@@ -56,6 +56,26 @@ def build_models(scenario: Scenario, folders: Sequence[Path]) -> dict[str, Model
     return models
 
 
+def build_one(
+    scenario: Scenario, folders: Sequence[Path], name: str, points: tuple[str, ...] | None
+) -> Model:
+    """Return one model of a scenario, as `build_models` builds it, without the others if it can be.
+
+    Args:
+        scenario: the whole scenario.
+        folders: where relative file names are looked up.
+        name: which model.
+        points: the grid's connection points, None in a scenario without a grid.
+    """
+    config = scenario.simulators.get(name)
+    if config is None:
+        return build_models(scenario, folders)[name]
+    model: Model = _model_type(name, config)(config, _context(scenario, folders, name, points))
+    if isinstance(model, TakesPosition) and model.needs_position:
+        return build_models(scenario, folders)[name]
+    return model
+
+
 def _controllers(
     scenario: Scenario,
     folders: Sequence[Path],

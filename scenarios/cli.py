@@ -1,4 +1,4 @@
-"""The command line: `gridloom run|validate|describe|list|schema|report|compare|bound|replay`."""
+"""The command line: `gridloom run|validate|describe|list|schema|report|recover|compare|...`."""
 
 import os
 import sys
@@ -28,7 +28,8 @@ app = typer.Typer(
 )
 
 _Source = Annotated[
-    str, typer.Argument(metavar="SCENARIO", help="A shipped scenario's name, or a YAML file.")
+    str,
+    typer.Argument(metavar="SCENARIO", help="A shipped scenario's name, a YAML file, or a record."),
 ]
 _Overrides = Annotated[
     list[str],
@@ -40,6 +41,10 @@ _Overrides = Annotated[
 ]
 _Variant = Annotated[
     str | None, typer.Option("--variant", metavar="NAME", help="Only this variant.")
+]
+_AllowExternal = Annotated[
+    bool,
+    typer.Option("--allow-external", help="Let a record import modules and start programs."),
 ]
 _Out = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="Folder below which each run gets its own.")
@@ -55,15 +60,18 @@ def run(
     force: Annotated[
         bool, typer.Option("--force", help="Compute even if an identical run is complete.")
     ] = False,
+    allow_external: _AllowExternal = False,
 ) -> None:
     """Run a scenario (all its variants), write record, KPIs and report, and compare variants."""
     from gridloom.scenarios.bounds import bounds_source
     from gridloom.scenarios.display import print_runs
     from gridloom.scenarios.evaluation import compare_variants
-    from gridloom.scenarios.runner import run as run_scenario
+    from gridloom.scenarios.runner import run_variant
 
-    runs = run_scenario(source, out=out, overrides=overrides, variant=variant, force=force)
-    bounds = bounds_source(_read(source, overrides), out)
+    document = _read(source, overrides, allow_external=allow_external)
+    chosen: list[str | None] = [variant] if variant else [*document.variants] or [None]
+    runs = [run_variant(document, name, out, force=force) for name in chosen]
+    bounds = bounds_source(document, out)
     print_runs(runs, compare_variants([each.folder for each in runs], out, bounds=bounds))
 
 
@@ -75,11 +83,12 @@ def validate(
         bool,
         typer.Option("--build", help="Also read the grid and all files, as a run would (slower)."),
     ] = False,
+    allow_external: _AllowExternal = False,
 ) -> None:
     """Check a scenario file with all its variants and say everything that is wrong with it."""
-    document = _read(source, overrides)
+    document = _read(source, overrides, allow_external=allow_external)
     if build:
-        from gridloom.scenarios.runner import compose
+        from gridloom.scenarios.composition import compose
 
         for variant in document.variants or (None,):
             compose(document, document.scenario(variant))
@@ -92,11 +101,18 @@ def describe(
     source: _Source,
     variant: _Variant = None,
     overrides: _Overrides = [],  # noqa: B006
+    allow_external: _AllowExternal = False,
 ) -> None:
-    """Show a scenario's models, ports, couplings, loops and information sets."""
+    """Show a scenario's models, ports, couplings, loops, information sets and foreign code."""
     from gridloom.scenarios.display import print_description
+    from gridloom.scenarios.foreign_code import ForeignCodeError, print_foreign_code
 
-    document = _read(source, overrides)
+    try:
+        document = _read(source, overrides, allow_external=allow_external)
+    except ForeignCodeError as refused:  # to show it is what the user asks for
+        print(f"{source}: shown no further without --allow-external")
+        print_foreign_code(refused.found)
+        return
     chosen = variant or next(iter(document.variants), None)
     print_description(document, chosen)
 
@@ -145,6 +161,26 @@ def report(
     except RecordError as error:  # here, both files are the user's input
         raise ScenarioError(Problem(message=str(error))) from error
     print(target)
+
+
+@app.command()
+def recover(
+    record: Annotated[Path, typer.Argument(metavar="RECORD", help="A record.h5, or its folder.")],
+) -> None:
+    """Repair the record of a run that was killed, so that any program for HDF5 opens it."""
+    from gridloom.scenarios.results.record import recover_record
+    from gridloom.scenarios.run_folder import RunFolder
+
+    folder = RunFolder(record)
+    unfinished = folder.partial_record
+    path = record if not record.is_dir() else unfinished if unfinished.exists() else folder.record
+    try:
+        recovery = recover_record(path)
+    except RecordError as error:  # as for `report`
+        raise ScenarioError(Problem(message=str(error))) from error
+    print(recovery)
+    if recovery.changed:
+        print(f"see it with: gridloom report {path}")
 
 
 @app.command()
@@ -268,10 +304,10 @@ def _seconds(duration: str, option: str) -> int:
         raise ScenarioError(Problem(message=f"{option} {duration}: {error}")) from None
 
 
-def _read(source: str, overrides: list[str]) -> "ScenarioDocument":
+def _read(source: str, overrides: list[str], *, allow_external: bool = False) -> "ScenarioDocument":
     from gridloom.scenarios.reader import read_scenario
 
-    return read_scenario(source, overrides)
+    return read_scenario(source, overrides, allow_external=allow_external)
 
 
 def _show_version(wanted: bool) -> None:

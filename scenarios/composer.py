@@ -10,12 +10,22 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import mosaik
 from mosaik.starters import PythonStarter
 
 from gridloom.scenarios.coupling import Coupling
+from gridloom.scenarios.supervision.proxies import (
+    InProcessProxy,
+    MakeProxy,
+    RemoteProxy,
+    SuppliedStarter,
+)
+from gridloom.scenarios.supervision.remote import RemoteModel
+from gridloom.scenarios.supervision.supervisor import Supervisor
+from gridloom.scenarios.supervision.watchdog import Watchdog
 from gridloom.simulators.errors import SimulatorError
 from gridloom.simulators.model import Direction, FloatArray, Model
 from gridloom.simulators.mosaik_adapter import POPULATION, ModelSimulator, Observer
@@ -26,12 +36,43 @@ if TYPE_CHECKING:
 Sink: TypeAlias = Callable[[int, Mapping[str, Mapping[str, FloatArray]]], None]
 """Receives the simulation time and, by model and signal, what was sent for that time."""
 
+_NEVER_S = 1e9
+"""Time limits are the supervision's, not mosaik's."""
 _OBSERVER = "gridloom_observer"
 
 
+@dataclass(kw_only=True)
+class Surroundings:
+    """Where models are computed and who watches them; by default all in this process."""
+
+    supervisor: Supervisor = field(default_factory=Supervisor)
+    elsewhere: Mapping[str, RemoteModel] = field(default_factory=dict)
+    """The models that another process computes, by name."""
+    limits_s: Mapping[str, float] = field(default_factory=dict)
+    """Wall time that a step may take, by model; no limit where there is none."""
+    when_started: Callable[[], None] = lambda: None
+    """Called once every simulator runs, before the first step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What is known of the models after a run, by name."""
+
+    busy_s: Mapping[str, float]
+    """Wall time spent in the model's steps, wherever it is computed."""
+    waited_s: Mapping[str, float]
+    """Wall time between requests and replies of models elsewhere, their steps included."""
+    summaries: Mapping[str, Mapping[str, float]]
+    """Each model's counters."""
+
+
 def simulate(
-    models: Mapping[str, Model], couplings: Sequence[Coupling], duration_s: int, sink: Sink
-) -> dict[str, float]:
+    models: Mapping[str, Model],
+    couplings: Sequence[Coupling],
+    duration_s: int,
+    sink: Sink,
+    surroundings: Surroundings | None = None,
+) -> Outcome:
     """Step all models from 0 to ``duration_s``, handing all their outputs to ``sink``.
 
     Args:
@@ -40,17 +81,16 @@ def simulate(
         duration_s: end of the simulation, exclusive.
         sink: called once every greatest common divisor of the models' step sizes, after all
             models; an exception it raises ends the simulation.
-
-    Returns:
-        Seconds of wall time that each model spent in its steps.
+        surroundings: where the models are computed.
 
     Raises:
         SimulatorError: a model failed, or did not reach the end.
     """
+    work = _Simulation(models, couplings, duration_s, sink, surroundings or Surroundings())
     if _in_event_loop():
         with ThreadPoolExecutor(max_workers=1) as thread:
-            return thread.submit(_simulate, models, couplings, duration_s, sink).result()
-    return _simulate(models, couplings, duration_s, sink)
+            return thread.submit(work.run).result()
+    return work.run()
 
 
 def _in_event_loop() -> bool:
@@ -62,25 +102,85 @@ def _in_event_loop() -> bool:
     return True
 
 
-def _simulate(
-    models: Mapping[str, Model], couplings: Sequence[Coupling], duration_s: int, sink: Sink
-) -> dict[str, float]:
-    simulators = {name: ModelSimulator(model) for name, model in models.items()}
-    with _world() as world:
-        populations = {name: _start(world, name, s) for name, s in simulators.items()}
-        for coupling in couplings:
+@dataclass
+class _Simulation:
+    """One run of mosaik."""
+
+    models: Mapping[str, Model]
+    couplings: Sequence[Coupling]
+    duration_s: int
+    sink: Sink
+    surroundings: Surroundings
+
+    def run(self) -> Outcome:
+        supervisor = self.surroundings.supervisor
+        watchdog = Watchdog()
+        with _world() as world, watchdog.on_guard():
+            supervisor.attach(world.loop)
+            try:
+                world.loop.run_until_complete(self._start_elsewhere())
+                return self._run(world, watchdog)
+            finally:
+                supervisor.detach()
+                world.loop.run_until_complete(self._stop_elsewhere())
+
+    def _run(self, world: mosaik.World, watchdog: Watchdog) -> Outcome:
+        around, models = self.surroundings, self.models
+        simulators = {name: ModelSimulator(model) for name, model in models.items()}
+        populations = {
+            name: _start(world, name, self._proxy(name, simulator, watchdog))
+            for name, simulator in simulators.items()
+        }
+        for coupling in self.couplings:
             _connect(world, models, populations, coupling)
         step_s = math.gcd(*(model.step_size for model in models.values()))
-        progress = _observe(world, models, populations, step_s, sink)
-        world.run(until=duration_s, print_progress=False)
-    if progress[0] < duration_s - step_s:
-        raise SimulatorError("mosaik", progress[0], "the simulation stopped before its end")
-    return {name: simulator.busy_s for name, simulator in simulators.items()}
+        progress = _observe(world, models, populations, step_s, self.sink)
+        around.when_started()
+        world.run(until=self.duration_s, print_progress=False, shutdown=False)
+        around.supervisor.check()
+        if progress[0] < self.duration_s - step_s:
+            raise SimulatorError("mosaik", progress[0], "the simulation stopped before its end")
+        return world.loop.run_until_complete(self._outcome(simulators))
+
+    async def _start_elsewhere(self) -> None:
+        """Start everything that is computed elsewhere, all at once."""
+        starts = (remote.start() for remote in self.surroundings.elsewhere.values())
+        for started in await asyncio.gather(*starts, return_exceptions=True):
+            if isinstance(started, BaseException):
+                raise started
+
+    async def _stop_elsewhere(self) -> None:
+        """Let everything that is computed elsewhere finish, all at once."""
+        await asyncio.gather(*(r.stop() for r in self.surroundings.elsewhere.values()))
+
+    def _proxy(self, name: str, simulator: ModelSimulator, watchdog: Watchdog) -> MakeProxy:
+        """Return what makes mosaik's way to a model."""
+        around = self.surroundings
+        remote = around.elsewhere.get(name)
+        if remote is not None:
+            return lambda _: RemoteProxy(simulator, remote)
+        limit_s = around.limits_s.get(name, math.inf)
+        return lambda mosaik_remote: InProcessProxy(
+            simulator, mosaik_remote, (around.supervisor, watchdog), limit_s
+        )
+
+    async def _outcome(self, simulators: Mapping[str, ModelSimulator]) -> Outcome:
+        elsewhere = self.surroundings.elsewhere
+        return Outcome(
+            busy_s={name: simulator.busy_s for name, simulator in simulators.items()},
+            waited_s={name: remote.waited_s for name, remote in elsewhere.items()},
+            summaries={
+                name: await elsewhere[name].summary() if name in elsewhere else model.summary()
+                for name, model in self.models.items()
+            },
+        )
 
 
 @contextmanager
 def _world() -> "Iterator[mosaik.World]":
-    world = mosaik.World({}, cache=False, skip_greetings=True, configure_logging=False)
+    world = mosaik.World(
+        {}, {"start_timeout": _NEVER_S}, cache=False, skip_greetings=True, configure_logging=False
+    )
     try:
         with world:
             try:
@@ -100,9 +200,8 @@ def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
     loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
 
-def _start(world: mosaik.World, name: str, simulator: ModelSimulator) -> Any:
-    starter = PythonStarter(cast("type[ModelSimulator]", lambda: simulator))
-    return getattr(world.start(starter, sim_id=name), POPULATION)()
+def _start(world: mosaik.World, name: str, make_proxy: MakeProxy) -> Any:
+    return getattr(world.start(SuppliedStarter(make_proxy), sim_id=name), POPULATION)()
 
 
 def _connect(

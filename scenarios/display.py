@@ -9,13 +9,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from gridloom.controllers.controller import Controller
+from gridloom.scenarios.composition import compose
 from gridloom.scenarios.coupling import Coupling
 from gridloom.scenarios.evaluation import WrittenComparison
+from gridloom.scenarios.foreign_code import print_foreign_code
 from gridloom.scenarios.reader import ScenarioDocument, shipped_scenarios
 from gridloom.scenarios.results.comparison import Comparison
 from gridloom.scenarios.results.kpis.kpi import Kpi
 from gridloom.scenarios.results.wording import MINUS
-from gridloom.scenarios.runner import Run, compose
+from gridloom.scenarios.runner import Run
 from gridloom.scenarios.types import known_types
 from gridloom.simulators.model import Direction, Model
 from gridloom.simulators.quantities import format_duration
@@ -179,6 +181,7 @@ def print_description(document: ScenarioDocument, variant: str | None) -> None:
     for name, model in composition.models.items():
         _print_model(console, name, model)
     _print_couplings(console, composition.couplings)
+    print_foreign_code(document.foreign_code(variant))
 
 
 def _print_model(console: Console, name: str, model: Model) -> None:

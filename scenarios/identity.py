@@ -31,7 +31,7 @@ def run_digest(scenario: Scenario, folders: Sequence[Path]) -> str:
         ScenarioError: a file does not exist.
     """
     identity = hashlib.sha256(scenario.digest(folders).encode())
-    identity.update(_own_code())
+    identity.update(own_code())
     for source in sorted(set(_foreign_sources(scenario, folders))):
         identity.update(source.read_bytes())
     for name, version in versions().items():
@@ -40,7 +40,7 @@ def run_digest(scenario: Scenario, folders: Sequence[Path]) -> str:
 
 
 @cache
-def _own_code() -> bytes:
+def own_code() -> bytes:
     """Return the hash of gridloom's own modules: a version number stays while it is worked on."""
     code = hashlib.sha256()
     for package in (gridloom.simulators, gridloom.controllers, gridloom.scenarios):

@@ -92,8 +92,13 @@ def _speed(time_s: int, elapsed_s: float) -> str:
 
 
 @contextmanager
-def stop_on_signal() -> Iterator[Callable[[int], None]]:
+def stop_on_signal(
+    interrupt: Callable[[int], None] = lambda _: None,
+) -> Iterator[Callable[[int], None]]:
     """Turn Ctrl-C and SIGTERM into a stop at the next step; a second one stops at once.
+
+    Args:
+        interrupt: told the signal's number at once, to end whatever waits.
 
     Yields:
         A function of the simulation time that raises `Interrupted` once a signal has come.
@@ -104,6 +109,7 @@ def stop_on_signal() -> Iterator[Callable[[int], None]]:
         if received:
             raise KeyboardInterrupt
         received.append(number)
+        interrupt(number)
 
     def check(time_s: int) -> None:
         if received:

@@ -1,16 +1,19 @@
-"""Reads scenario files.
+"""Reads scenario files, and the scenarios of records.
 
     YAML text -> tree with places -> merged with its base, variants and overrides -> Scenario
 
-Everything that is wrong is reported at once, with file, line and column.
+Everything that is wrong is reported at once, with file, line and column. A record may have been
+sent by anybody: what it brings in from elsewhere is refused before anything of it is imported.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from gridloom.scenarios.foreign_code import ForeignCodeError, foreign_code
 from gridloom.scenarios.reading.checking import check_scenario
 from gridloom.scenarios.reading.overrides import Override, read_overrides
+from gridloom.scenarios.reading.record_source import is_record, read_record_source
 from gridloom.scenarios.reading.sources import Source, find_source, read_source, shipped_scenarios
 from gridloom.scenarios.reading.tree import Node, merge
 from gridloom.scenarios.reading.variants import join_problems, variants_of, within_variant
@@ -20,32 +23,50 @@ from gridloom.simulators.errors import Key, Location, Problem, ScenarioError, li
 __all__ = ["ScenarioDocument", "read_scenario", "shipped_scenarios"]
 
 
-def read_scenario(source: str | Path, overrides: Sequence[str] = ()) -> "ScenarioDocument":
-    """Read a scenario with all its variants.
+def read_scenario(
+    source: str | Path, overrides: Sequence[str] = (), *, allow_external: bool = False
+) -> "ScenarioDocument":
+    """Read a scenario with all its variants, or the one that a record is of.
 
     Args:
-        source: path of a YAML file, or the name of a shipped scenario.
+        source: path of a YAML file, the name of a shipped scenario, a record, or a run's folder.
         overrides: such as 'simulators.ev.rated_power_kw=11'; they hold for all variants.
+        allow_external: let a record import modules, start programs and so on, as a file may.
 
     Raises:
         ScenarioError: with everything that is wrong.
+        ForeignCodeError: a record brings in foreign code, and that is not allowed.
     """
-    return ScenarioDocument(read_source(find_source(source)), read_overrides(overrides))
+    path = find_source(source)
+    return ScenarioDocument(
+        read_record_source(path) if is_record(path) else read_source(path),
+        read_overrides(overrides),
+        allow_external=allow_external,
+    )
 
 
 class ScenarioDocument:
     """A scenario file with all its variants, valid, and the places of everything in it."""
 
-    def __init__(self, source: Source, overrides: Sequence[Override] = ()) -> None:
+    def __init__(
+        self,
+        source: Source,
+        overrides: Sequence[Override] = (),
+        *,
+        allow_external: bool = False,
+    ) -> None:
         self.path = source.paths[0]
         self.folders = source.folders
-        """Where relative file names are looked up: the file's folder, then those of its bases."""
+        """Where relative file names are looked up: the file's folder, then those of its bases; of a
+        record the folders that its run had, then its own."""
         self._order = {path: i for i, path in enumerate(source.paths)}
         self._tree = source.tree
         for each in overrides:
             if each.key[0] == "variants":
                 self._tree = each.apply(self._tree)
         self._trees = self._resolve([each for each in overrides if each.key[0] != "variants"])
+        if source.recorded_folders is not None and not allow_external:
+            self._refuse_foreign_code()
         self._scenarios = self._check()
 
     @property
@@ -115,6 +136,15 @@ class ScenarioDocument:
         for each in overrides:
             trees = {name: each.apply(tree) for name, tree in trees.items()}
         return trees
+
+    def foreign_code(self, variant: str | None = None) -> list[tuple[Key, str]]:
+        """Return key and description of all that one variant brings in from elsewhere."""
+        return foreign_code(self._trees.get(variant, self._tree).plain())
+
+    def _refuse_foreign_code(self) -> None:
+        found = dict(each for variant in self._trees for each in self.foreign_code(variant))
+        if found:
+            raise ForeignCodeError(str(self.path), list(found.items()), self._tree.location)
 
     def _check(self) -> dict[str | None, Scenario]:
         scenarios: dict[str | None, Scenario] = {}

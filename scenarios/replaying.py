@@ -8,8 +8,8 @@ import numpy as np
 from gridloom.controllers.milp.case import PlanningCase
 from gridloom.controllers.milp.controller import Milp
 from gridloom.controllers.milp.replay import Replay, injections, replay_plan, with_interval
+from gridloom.scenarios.composition import Composition, compose
 from gridloom.scenarios.reader import ScenarioDocument
-from gridloom.scenarios.runner import Composition, compose
 from gridloom.scenarios.schema import Scenario
 from gridloom.scenarios.types import find_type
 from gridloom.simulators.errors import Problem, ScenarioError, SolveError

@@ -122,12 +122,13 @@ def _import(module_name: str, folders: Sequence[Path]) -> ModuleType:
             f"{found.origin} cannot be imported: another module '{top}' is loaded already",
             suggestion="give the file another name",
         )
-    with _first_on_path(paths):
+    with first_on_path(paths):
         return importlib.import_module(module_name)
 
 
 @contextmanager
-def _first_on_path(paths: Sequence[str]) -> Iterator[None]:
+def first_on_path(paths: Sequence[str]) -> Iterator[None]:
+    """Look up modules in these folders first, during the block."""
     before = list(sys.path)
     sys.path[:0] = paths
     try:

@@ -113,6 +113,7 @@ class SolveError(GridloomError):
         self.controller = controller
         self.time = time
         self.status = status
+        self.cause = cause
         detail = f": {cause}" if cause else ""
         super().__init__(
             f"controller '{controller}' found no schedule at simulation time {time} s "

@@ -30,7 +30,7 @@ class ModelSimulator(mosaik_api_v3.Simulator):
 
     def __init__(self, model: Model) -> None:
         super().__init__(_meta(model))
-        self._model = model
+        self.model = model
         self._inputs = {p.name: p for p in model.ports if p.direction is Direction.INPUT}
         self._outputs = {p.name: p for p in model.ports if p.direction is Direction.OUTPUT}
         self._shapes = {name: port.shape for name, port in self._outputs.items()}
@@ -43,7 +43,7 @@ class ModelSimulator(mosaik_api_v3.Simulator):
         self._latest: Outputs = {}
         self._created = False
         self.busy_s = 0.0
-        """Wall time spent in the model's steps."""
+        """Wall time spent in the model's steps, wherever it is computed."""
 
     @override
     def init(
@@ -60,7 +60,7 @@ class ModelSimulator(mosaik_api_v3.Simulator):
         self._created = True
         children: list[mosaik_api_v3.CreateResult] = [
             {"eid": child_id(kind, name), "type": kind}
-            for kind, elements in _kinds(self._model).items()
+            for kind, elements in _kinds(self.model).items()
             for name in elements.names
         ]
         return [{"eid": POPULATION, "type": POPULATION, "children": children}]
@@ -69,18 +69,17 @@ class ModelSimulator(mosaik_api_v3.Simulator):
     def step(
         self, time: mosaik_api_v3.Time, inputs: mosaik_api_v3.InputData, max_advance: int
     ) -> mosaik_api_v3.Time:
-        arrays = self._receive(inputs, time)
+        arrays = self.receive(inputs, time)
         begin = perf_counter()
         try:
-            outputs = self._model.step(time, arrays)
-            self._latest = {name: self._checked(name, outputs, time) for name in self._outputs}
+            outputs = self.model.step(time, arrays)
         except GridloomError:
             raise
         except Exception as error:
-            raise self._failure(time, f"{type(error).__name__}: {error}") from error
+            raise self.failure(time, f"{type(error).__name__}: {error}") from error
         finally:
             self.busy_s += perf_counter() - begin
-        return time + self._model.step_size
+        return self.accept(outputs, time)
 
     @override
     def get_data(self, outputs: mosaik_api_v3.OutputRequest) -> mosaik_api_v3.OutputData:
@@ -96,10 +95,31 @@ class ModelSimulator(mosaik_api_v3.Simulator):
 
     @override
     def finalize(self) -> None:
-        self._model.close()
+        self.model.close()
 
-    def _receive(self, inputs: mosaik_api_v3.InputData, time: int) -> dict[str, FloatArray]:
-        """Return one read-only array for every input port."""
+    def accept(self, outputs: Outputs, time: int) -> int:
+        """Take over what the model sends for a step, and return the time of the next.
+
+        Raises:
+            SimulatorError: an output is missing, of the wrong shape, or not finite.
+        """
+        self._latest = self.checked(outputs, time)
+        return time + self.model.step_size
+
+    def checked(self, outputs: Outputs, time: int) -> Outputs:
+        """Return a model's outputs, every one an array of its port's shape, read-only.
+
+        Raises:
+            SimulatorError: an output is missing, of the wrong shape, or not finite.
+        """
+        return {name: self._checked(name, outputs, time) for name in self._outputs}
+
+    def receive(self, inputs: mosaik_api_v3.InputData, time: int) -> dict[str, FloatArray]:
+        """Return one read-only array for every input port.
+
+        Raises:
+            SimulatorError: an input is unknown, of the wrong shape, or not finite.
+        """
         arrays = dict(self._blanks)
         for name, sources in inputs.get(POPULATION, {}).items():
             total = self._total(name, sources, time)
@@ -123,22 +143,31 @@ class ModelSimulator(mosaik_api_v3.Simulator):
         """
         port = self._inputs.get(name)
         if port is None:
-            raise self._failure(time, f"'{min(sources)}' sends {name}, which is no input")
+            raise self.failure(time, f"'{min(sources)}' sends {name}, which is no input")
         senders = [s for s in sorted(sources) if sources[s] is not None]
         if len(senders) > 1 and not port.signal.extensive:
             both = " and ".join(f"'{sender}'" for sender in senders)
-            raise self._failure(time, f"{both} send {name}, which does not add up", entity_id)
+            raise self.failure(time, f"{both} send {name}, which does not add up", entity_id)
         shape = port.shape[1:] if entity_id else port.shape
         total: FloatArray | None = None
         for sender in senders:
-            array = np.asarray(sources[sender], dtype=np.float64)
+            array = self._numbers(name, sender, sources[sender], time, entity_id)
             if array.shape != shape:
                 cause = f"'{sender}' sends {name} of shape {array.shape}, expected {shape}"
-                raise self._failure(time, cause, entity_id)
+                raise self.failure(time, cause, entity_id)
             if not (port.signal.may_be_nan or np.isfinite(array).all()):
-                raise self._failure(time, f"'{sender}' sends {name} not finite", entity_id)
+                raise self.failure(time, f"'{sender}' sends {name} not finite", entity_id)
             total = array if total is None else np.asarray(total + array)
         return total
+
+    def _numbers(
+        self, name: str, sender: str, value: object, time: int, entity_id: str
+    ) -> FloatArray:
+        try:
+            return np.asarray(value, dtype=np.float64)
+        except (TypeError, ValueError):
+            cause = f"'{sender}' sends {name} that is no number: {value!r:.60}"
+            raise self.failure(time, cause, entity_id) from None
 
     def _with_element(
         self, array: FloatArray, name: str, entity_id: str, value: FloatArray
@@ -155,19 +184,24 @@ class ModelSimulator(mosaik_api_v3.Simulator):
         if name not in outputs:
             hint = nearest(name, outputs)
             cause = f"output {name} is missing{', ' if hint else ''}{hint}"
-            raise self._failure(time, cause)
-        array = np.asarray(outputs[name], dtype=np.float64)
+            raise self.failure(time, cause)
+        try:
+            array = np.asarray(outputs[name], dtype=np.float64)
+        except (TypeError, ValueError):
+            cause = f"output {name} is no array of numbers: {outputs[name]!r:.60}"
+            raise self.failure(time, cause) from None
         if array.shape != self._shapes[name]:
             cause = f"output {name} has shape {array.shape}, expected {self._shapes[name]}"
-            raise self._failure(time, cause)
+            raise self.failure(time, cause)
         port = self._outputs[name]
         if not (port.signal.may_be_nan or np.isfinite(array).all()):
             cause = f"output {name} is not finite"
-            raise self._failure(time, cause, element=_first_bad(port, array))
+            raise self.failure(time, cause, element=_first_bad(port, array))
         return _frozen(array)
 
-    def _failure(self, time: int, cause: str, element: str = "") -> SimulatorError:
-        return SimulatorError(self._model.name, time, cause, element=element)
+    def failure(self, time: int, cause: str, element: str = "") -> SimulatorError:
+        """Return the error that says why this model's step failed."""
+        return SimulatorError(self.model.name, time, cause, element=element)
 
 
 class Observer(mosaik_api_v3.Simulator):

@@ -60,6 +60,16 @@ class Node:
         return Node(value=kept, location=self.location)
 
 
+def tree_of(plain: Any, location: Location) -> Node:
+    """Return plain values as a tree, all of it at one place."""
+    if isinstance(plain, dict):
+        entries = {str(name): tree_of(value, location) for name, value in plain.items()}
+        return Node(value=entries, location=location)
+    if isinstance(plain, list):
+        return Node(value=[tree_of(value, location) for value in plain], location=location)
+    return Node(value=plain, location=location)
+
+
 def merge(base: Node, over: Node) -> Node:
     """Lay ``over`` on ``base``: mappings merge, null removes a key, all else replaces."""
     if not isinstance(over.value, dict):

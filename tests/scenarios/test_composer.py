@@ -144,7 +144,7 @@ class TestTime:
 
     def test_wall_time_is_told_by_model(self) -> None:
         models = {"load": Relay("load")}
-        busy = simulate(models, [], 3, lambda _t, _o: None)
+        busy = simulate(models, [], 3, lambda _t, _o: None).busy_s
         assert set(busy) == {"load"}
         assert busy["load"] > 0
 

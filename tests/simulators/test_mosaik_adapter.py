@@ -286,7 +286,7 @@ class TestOutputs:
                 r"'street' \(house:h2\) failed at simulation time 7 s: output power_kw is not fin",
             ),
             ({"power_kw": np.array([np.inf, 0])}, r"\(house:h1\)"),
-            ({"power_kw": "much"}, "ValueError: could not convert"),
+            ({"power_kw": "much"}, "no array of numbers"),
         ],
     )
     def test_wrong_outputs_are_traced_to_the_model_and_its_element(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from gridloom.scenarios.composer import simulate
+from gridloom.scenarios.composition import Composition, compose
 from gridloom.scenarios.reader import read_scenario
-from gridloom.scenarios.runner import Composition, compose
 from gridloom.simulators.ev_fleet import EvFleet
 from gridloom.simulators.model import FloatArray
 

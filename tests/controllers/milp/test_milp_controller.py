@@ -194,7 +194,7 @@ def test_equal_runs_whatever_the_hash_seed(tmp_path: Path) -> None:
         f"s = u.spec_from_file_location('c', {str(Path(__file__).parent / 'conftest.py')!r})\n"
         "c = u.module_from_spec(s); sys.modules['c'] = c; s.loader.exec_module(c)\n"
         "from gridloom.scenarios.reader import read_scenario\n"
-        "from gridloom.scenarios.runner import compose\n"
+        "from gridloom.scenarios.composition import compose\n"
         "p = pathlib.Path('street.yaml'); p.write_text(c.STREET)\n"
         "d = read_scenario(p, ['controllers.charging.foresight=forecast',\n"
         "                      'controllers.charging.resolve_every=10min'])\n"

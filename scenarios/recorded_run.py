@@ -1,0 +1,181 @@
+"""Steps a composition and streams what it sends to its record; whatever happens, that is closed."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from time import perf_counter
+from typing import Self
+
+from gridloom.controllers.controller import Controller
+from gridloom.scenarios.composer import Outcome, Sink, Surroundings, simulate
+from gridloom.scenarios.composition import Composition
+from gridloom.scenarios.identity import run_digest
+from gridloom.scenarios.progress import show_progress, stop_on_signal
+from gridloom.scenarios.provenance import provenance
+from gridloom.scenarios.results.record import RecordedModel, RecordWriter, RunStatus
+from gridloom.scenarios.run_folder import Interrupted, RunFolder
+from gridloom.scenarios.supervision.blueprint import Blueprint
+from gridloom.scenarios.supervision.placing import configs, models_elsewhere
+from gridloom.scenarios.supervision.supervisor import Supervisor
+from gridloom.simulators.errors import GridloomError
+from gridloom.simulators.model import Direction, FloatArray, Model
+
+_log = logging.getLogger(__name__)
+
+
+def record_run(composition: Composition, folder: RunFolder) -> None:
+    """Simulate and stream to the record; whatever happens, the record is closed and readable.
+
+    The record is created once every simulator runs: where one cannot be started, nothing is
+    written.
+
+    Raises:
+        GridloomError: the run failed, or was interrupted.
+    """
+    scenario, models = composition.scenario, composition.models
+    supervisor = Supervisor()
+    blueprint = Blueprint(
+        scenario=scenario, folders=composition.folders, points=composition.connection_points
+    )
+    elsewhere = models_elsewhere(models, blueprint, supervisor)
+    title = " ".join(part for part in (scenario.name, scenario.variant) if part)
+
+    def interrupt(number: int) -> None:
+        supervisor.report_soon(Interrupted(number, supervisor.time))
+
+    with ExitStack() as stack:
+        check = stack.enter_context(stop_on_signal(interrupt))
+        progress = stack.enter_context(show_progress(title, scenario.duration_s))
+        recording = stack.enter_context(_Recording(composition, folder))
+        surroundings = Surroundings(
+            supervisor=supervisor,
+            elsewhere=elsewhere,
+            limits_s={n: float(c.step_timeout) for n, (_, c) in configs(scenario).items()},
+            when_started=recording.begin,
+        )
+        sink = recording.sink((check, progress))
+        try:
+            recording.outcome = simulate(
+                models, composition.couplings, scenario.duration_s, sink, surroundings
+            )
+        finally:
+            for name, remote in elsewhere.items():
+                if remote.complaint:
+                    _log.warning("simulator '%s' %s", name, remote.complaint)
+
+
+class _Recording:
+    """The record of one run, from its first row to the status that its end deserves."""
+
+    def __init__(self, composition: Composition, folder: RunFolder) -> None:
+        self._composition = composition
+        self._folder = folder
+        self._models = {m.name: m for m in _recorded_models(composition)}
+        self._writer: RecordWriter | None = None
+        self._begin_s = perf_counter()
+        self.outcome: Outcome | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def begin(self) -> None:
+        """Create the record."""
+        composition = self._composition
+        scenario = composition.scenario
+        digest = run_digest(scenario, composition.folders)
+        self._writer = RecordWriter(
+            self._folder.partial_record,
+            start=scenario.start,
+            models=list(self._models.values()),
+            provenance=provenance(scenario, digest, composition.folders),
+            compression=scenario.record.compression,
+            float32=scenario.record.float32,
+        )
+
+    def sink(self, listeners: Sequence[Callable[[int], None]]) -> Sink:
+        """Return what takes over the rows, and then tells the listeners the time."""
+        step_sizes = {name: model.step_size for name, model in self._models.items()}
+
+        def take(time_s: int, outputs: Mapping[str, Mapping[str, FloatArray]]) -> None:
+            writer = self._writer
+            assert writer is not None  # noqa: S101 -- rows come after `begin`
+            for name, step_size in step_sizes.items():
+                if time_s % step_size == 0:
+                    writer.write(name, time_s, outputs[name])
+            writer.advance(time_s + 1)
+            for listen in listeners:
+                listen(time_s)
+
+        return take
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if self._writer is None:
+            return
+        status, message = _status(error)
+        outcome = self.outcome
+        busy = {} if outcome is None else outcome.busy_s
+        waited = {} if outcome is None else outcome.waited_s
+        summaries = (
+            {name: model.summary() for name, model in self._composition.models.items()}
+            if outcome is None
+            else outcome.summaries
+        )
+        self._writer.close(
+            status,
+            message=message,
+            attributes={
+                "wall_time_s": perf_counter() - self._begin_s,
+                **{f"wall_time_{name}_s": seconds for name, seconds in busy.items()},
+                **{f"wall_time_waited_{name}_s": seconds for name, seconds in waited.items()},
+            },
+            summaries=summaries,
+        )
+
+
+def _status(error: BaseException | None) -> tuple[RunStatus, str]:
+    """Return the status and message of a record whose run ended with ``error``."""
+    match error:
+        case None:
+            return RunStatus.COMPLETE, ""
+        case Interrupted():
+            return RunStatus.INTERRUPTED, str(error)
+        case GridloomError():
+            return RunStatus.FAILED, str(error)
+        case _:
+            return RunStatus.FAILED, f"{type(error).__name__}: {error}"
+
+
+def _recorded_models(composition: Composition) -> list[RecordedModel]:
+    """Return what of each model goes into the record."""
+    scenario = composition.scenario
+    recorded: list[RecordedModel] = []
+    for name, model in composition.models.items():
+        ports = tuple(
+            port
+            for port in model.ports
+            if port.direction is Direction.OUTPUT
+            and scenario.record.records(name, port.name, by_default=port.recorded)
+        )
+        is_controller = isinstance(model, Controller)
+        config = (scenario.controllers if is_controller else scenario.simulators)[name]
+        recorded.append(
+            RecordedModel(
+                name=name,
+                type=config.type,
+                role="controller" if is_controller else "simulator",
+                step_size=model.step_size,
+                rows=-(-scenario.duration_s // model.step_size),
+                ports=ports,
+                static=model.static(),
+                attributes=_attributes(model),
+            )
+        )
+    return recorded
+
+
+def _attributes(model: Model) -> dict[str, str]:
+    """Return what else of a model is worth knowing to those who read the record."""
+    told = {"remarks": "; ".join(model.remarks())}
+    if isinstance(model, Controller):
+        told["information_set"] = ", ".join(sorted(model.granted))
+    return {name: text for name, text in told.items() if text}

@@ -1,0 +1,38 @@
+"""Which models of a scenario are computed elsewhere, and how."""
+
+from collections.abc import Mapping
+
+from gridloom.scenarios.schema import Scenario
+from gridloom.scenarios.supervision.blueprint import Blueprint
+from gridloom.scenarios.supervision.remote import ForeignRemote, RemoteModel, ServedRemote
+from gridloom.scenarios.supervision.supervisor import Supervisor
+from gridloom.simulators.errors import Key
+from gridloom.simulators.external.simulator import External
+from gridloom.simulators.model import Model
+from gridloom.simulators.quantities import ModelConfig
+
+
+def models_elsewhere(
+    models: Mapping[str, Model], blueprint: Blueprint, supervisor: Supervisor
+) -> dict[str, RemoteModel]:
+    """Return the models that another process computes, by name."""
+    found: dict[str, RemoteModel] = {}
+    for name, (key, config) in configs(blueprint.scenario).items():
+        model = models[name]
+        if isinstance(model, External):
+            found[name] = ForeignRemote(model, key, supervisor)
+        elif config.placement != "inprocess":
+            found[name] = ServedRemote(model, config, key, supervisor, blueprint)
+    return found
+
+
+def configs(scenario: Scenario) -> dict[str, tuple[Key, ModelConfig]]:
+    """Return key and configuration of every model by name."""
+    return {
+        name: ((kind, name), config)
+        for kind, group in (
+            ("simulators", scenario.simulators),
+            ("controllers", scenario.controllers),
+        )
+        for name, config in group.items()
+    }

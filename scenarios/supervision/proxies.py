@@ -1,0 +1,103 @@
+"""How mosaik reaches the models: in this process on guard, elsewhere without ever hanging."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from mosaik.proxies import BaseProxy, LocalProxy
+from mosaik.starters import Starter
+from mosaik_api_v3 import MosaikProxy
+from mosaik_api_v3.types import Meta
+from typing_extensions import override
+
+from gridloom.scenarios.supervision.remote import RemoteModel
+from gridloom.scenarios.supervision.supervisor import Supervisor
+from gridloom.scenarios.supervision.watchdog import Watchdog
+from gridloom.simulators.mosaik_adapter import ModelSimulator
+
+_API_VERSION = [3, 0]
+
+MakeProxy: TypeAlias = Callable[[MosaikProxy], BaseProxy]
+
+
+class SuppliedStarter(Starter):
+    """Hands mosaik a proxy that gridloom has made."""
+
+    api_version = None
+
+    def __init__(self, make: MakeProxy) -> None:
+        self._make = make
+
+    @override
+    async def start(self, sim_id: str, mosaik_remote: Any, mosaik_config: Any) -> BaseProxy:
+        return self._make(mosaik_remote)
+
+    @classmethod
+    @override
+    def from_starter_config(cls, starter_config: Any) -> Starter | None:
+        return None
+
+
+class InProcessProxy(LocalProxy):
+    """A simulator in this process, whose steps the watchdog times."""
+
+    def __init__(
+        self,
+        simulator: ModelSimulator,
+        mosaik_remote: MosaikProxy,
+        guard: tuple[Supervisor, Watchdog],
+        limit_s: float,
+    ) -> None:
+        super().__init__(simulator, mosaik_remote)
+        self._simulator = simulator
+        self._supervisor, self._watchdog = guard
+        self._limit_s = limit_s
+
+    @override
+    async def send(self, request: Any) -> Any:
+        method, args, kwargs = request
+        simulator = self._simulator
+        if method != "step":
+            return getattr(simulator, method)(*args, **kwargs)
+        self._supervisor.check()
+        time = args[0]
+        self._supervisor.time = time
+        self._watchdog.begin(simulator.model.name, time, self._limit_s)
+        try:
+            return simulator.step(*args)
+        finally:
+            self._watchdog.end()
+
+
+class RemoteProxy(BaseProxy):
+    """A model that is computed elsewhere; its ports and entities are known here."""
+
+    def __init__(self, simulator: ModelSimulator, remote: RemoteModel) -> None:
+        super().__init__()
+        self._simulator = simulator
+        self._remote = remote
+
+    @property
+    @override
+    def meta(self) -> Meta:
+        return self._simulator.meta
+
+    @override
+    async def init(self, sid: str, **sim_params: Any) -> list[int]:
+        return _API_VERSION  # the composer has started the other side before
+
+    @override
+    async def send(self, request: Any) -> Any:
+        method, args, kwargs = request
+        simulator = self._simulator
+        if method == "step":
+            time = args[0]
+            outputs = await self._remote.advance(time, simulator.receive(args[1], time))
+            simulator.busy_s = self._remote.busy_s
+            return simulator.accept(outputs, time)
+        if method == "setup_done":
+            return await self._remote.set_up()
+        return getattr(simulator, method)(*args, **kwargs)
+
+    @override
+    async def stop(self) -> None:
+        self._simulator.finalize()  # the composer stops the other side

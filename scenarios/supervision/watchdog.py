@@ -1,0 +1,107 @@
+"""Ends a step that hangs in this very process.
+
+A thread looks at the clock. When a step takes too long, the main thread is woken up with a signal
+whose handler raises the error: that ends whatever is written in Python. Compiled code that never
+returns cannot be ended from within; after a grace the whole process is, if whoever runs us allows
+it, with the record as it was flushed last.
+"""
+
+import faulthandler
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from time import monotonic
+from types import FrameType
+from typing import ClassVar
+
+from gridloom.simulators.errors import SimulatorError
+
+_POLL_S = 0.2
+_GRACE_S = 5.0
+_SIGNAL = getattr(signal, "SIGALRM", signal.SIGINT)
+
+
+@dataclass(frozen=True)
+class _Step:
+    name: str
+    time: int
+    limit_s: float
+    deadline: float
+
+
+class Watchdog:
+    """Watches one step at a time; in the main thread only, elsewhere it does nothing."""
+
+    last_resort: ClassVar[Callable[[SimulatorError], None] | None] = None
+    """Called from the watching thread where a hanging step cannot be ended; the command line ends
+    the process, a library must not."""
+
+    def __init__(self) -> None:
+        self._step: _Step | None = None
+        self._alarmed: _Step | None = None
+
+    def begin(self, name: str, time: int, limit_s: float) -> None:
+        """Note that the step of model ``name`` begins, which may take ``limit_s``."""
+        self._step = _Step(name, time, limit_s, monotonic() + limit_s)
+
+    def end(self) -> None:
+        """Note that the step has ended."""
+        self._step = None
+
+    @contextmanager
+    def on_guard(self) -> Iterator[None]:
+        """Watch during the block."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        previous = signal.signal(_SIGNAL, self._raise)
+        over = threading.Event()
+        thread = threading.Thread(
+            target=self._watch, args=(over, threading.get_ident()), name="watchdog", daemon=True
+        )
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            self._step = None
+            thread.join()
+            signal.signal(_SIGNAL, previous)
+
+    def _watch(self, over: threading.Event, main_thread: int) -> None:
+        while not over.wait(_POLL_S):
+            step = self._step
+            if step is None or monotonic() < step.deadline:
+                continue
+            if self._alarmed is not step:
+                self._alarmed = step
+                if hasattr(signal, "pthread_kill"):
+                    signal.pthread_kill(main_thread, _SIGNAL)
+                else:
+                    signal.raise_signal(_SIGNAL)
+            elif monotonic() > step.deadline + _GRACE_S and Watchdog.last_resort is not None:
+                Watchdog.last_resort(_error(step))
+
+    def _raise(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        step = self._step
+        if step is not None and step is self._alarmed:
+            self._step = None
+            raise _error(step)
+
+
+def end_process(error: SimulatorError) -> None:
+    """Say what hangs and where, and end this process at once; its simulators end with it."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"error: {error}, and cannot be interrupted\n")
+        faulthandler.dump_traceback(all_threads=True)
+    os._exit(error.exit_code)
+
+
+def _error(step: _Step) -> SimulatorError:
+    return SimulatorError(
+        step.name, step.time, f"it hangs: its step takes longer than {step.limit_s:g} s"
+    )

@@ -1,0 +1,1 @@
+"""Foreign simulators that speak the mosaik API, behind gridloom's ports."""

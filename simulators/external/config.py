@@ -1,0 +1,99 @@
+"""What a scenario may say about a foreign simulator that speaks the mosaik API."""
+
+from typing import Annotated, Any, Self, TypeAlias
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from gridloom.simulators.exchange.exchange import ExchangeConfig, PlacedExchangeConfig
+from gridloom.simulators.quantities import Config, HostAndPort
+
+
+def _words(value: object) -> object:
+    """Split a command line as a shell would."""
+    if not isinstance(value, str):
+        return value
+    import shlex
+
+    try:
+        return shlex.split(value)
+    except ValueError as error:
+        raise ValueError(f"cannot be split into words: {error}") from None
+
+
+Command: TypeAlias = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_words, json_schema_input_type=str | list[str]),
+    Field(min_length=1),
+]
+"""A program and its arguments, as one line or as a list."""
+PythonClass: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+"""A class, as in `mosaik_csv:CSV`."""
+
+
+class CreateConfig(Config):
+    """What is created in the foreign simulator."""
+
+    model: Annotated[str, Field(min_length=1)]
+    """Name of the model in the simulator's META."""
+    number: Annotated[int, Field(gt=0)] | None = None
+    """How many; by default one for every element, or one in all where `elements` is given."""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    """Parameters of the model."""
+
+
+class ElementsConfig(Config):
+    """Entities of one kind, and what they are called in gridloom."""
+
+    type: str | None = None
+    """Type of the entities, as `create` returns them; by default the created model."""
+    at: str | list[str] | None = None
+    """Connection points of the entities, in the order of their creation: `all`, a group, a list."""
+    names: dict[str, str] | list[str] | None = None
+    """Instead of `at`: names by entity id, or entity ids that serve as names."""
+    connected: bool = True
+    """Whether the names are connection points; false for lines, buses and the like."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.at is None) == (self.names is None):
+            raise ValueError("give exactly one of 'at' and 'names'")
+        return self
+
+
+class ForeignSimulatorConfig(ExchangeConfig):
+    """Keys that say which foreign simulator it is and what it creates."""
+
+    command: Command | None = None
+    """Starts the simulator, which connects to `{address}` (or mosaik's `%(addr)s`)."""
+    python: PythonClass | None = None
+    """Or its class, as in `mosaik_csv:CSV`, computed where `placement` says."""
+    connect: HostAndPort | None = None
+    """Or where it listens already, `host:port`."""
+    environment: dict[str, str] = Field(default_factory=dict)
+    """Further environment variables of the started program."""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    """Parameters of the simulator's `init`."""
+    create: CreateConfig
+    """What is created in it."""
+    vector: bool = False
+    """Whether one entity carries all elements as lists of numbers."""
+    elements: dict[str, ElementsConfig] = Field(default_factory=dict)
+    """Kinds of entities, where `at` and `kind` do not say enough; counterparts name theirs with
+    `of`."""
+
+
+class ExternalConfig(ForeignSimulatorConfig, PlacedExchangeConfig):
+    """A foreign simulator as a population of devices."""
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        ways = [way for way in (self.command, self.python, self.connect) if way is not None]
+        if len(ways) != 1:
+            raise ValueError("give exactly one of 'command', 'python' and 'connect'")
+        if self.python is None and self.placement != "inprocess":
+            raise ValueError("'placement' is for 'python'; 'command' and 'connect' say where")
+        if self.elements and self.at is not None:
+            raise ValueError("give 'at' or 'elements', not both")
+        if not self.sends and not self.receives:
+            raise ValueError("without 'sends' and 'receives' it is coupled to nothing")
+        return self

@@ -1,0 +1,87 @@
+"""A foreign simulator's Python class in this process, spoken to as if it were in another."""
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from gridloom.simulators.remote.channel import Answer, RemoteFailure, with_traceback
+from gridloom.simulators.remote.peer import PeerFailure
+
+
+class LocalPeer:
+    """Calls the methods of a simulator object; failures look like those of a `Peer`."""
+
+    def __init__(self, simulator: Any, answer: Answer) -> None:
+        self._simulator = simulator
+        simulator.mosaik = _MosaikCalls(answer)
+
+    async def call(self, method: str, *args: Any, timeout_s: float, **kwargs: Any) -> Any:  # noqa: ARG002
+        """Return what the method returns; the watchdog of the run bounds its time.
+
+        Raises:
+            PeerFailure: it raised something.
+        """
+        with _as_failure():
+            function = getattr(self._simulator, method)
+            kwargs = _known_to(function, kwargs)
+            if not inspect.isgeneratorfunction(function):
+                return function(*args, **kwargs)
+            return await _drive(function(*args, **kwargs))
+
+    def interrupt(self) -> None:
+        """Do nothing: a call in this process is never waited for."""
+
+    async def stop(self, timeout_s: float) -> str:  # noqa: ARG002
+        """Let the simulator finish; return what went wrong, or ''."""
+        try:
+            self._simulator.finalize()
+        except Exception as error:  # noqa: BLE001 -- the others are to be stopped all the same
+            return f"failed to finish: {type(error).__name__}: {error}"
+        return ""
+
+
+class _MosaikCalls:
+    """What a simulator finds as `self.mosaik`: coroutines, which it yields or awaits."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def __getattr__(self, method: str) -> Any:
+        if method.startswith("_"):
+            raise AttributeError(method)
+
+        async def ask(*args: Any, **kwargs: Any) -> Any:
+            return await self._answer(method, list(args), kwargs)
+
+        return ask
+
+
+async def _drive(generator: Any) -> Any:
+    """Run a method that yields its requests to mosaik."""
+    try:
+        request = next(generator)
+        while True:
+            request = generator.send(await request)
+    except StopIteration as end:
+        return end.value
+
+
+def _known_to(function: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the time resolution where a simulator of API 2 does not know it."""
+    if "time_resolution" not in kwargs:
+        return kwargs
+    parameters = inspect.signature(function).parameters.values()
+    if any(p.name == "time_resolution" or p.kind is p.VAR_KEYWORD for p in parameters):
+        return kwargs
+    return {name: value for name, value in kwargs.items() if name != "time_resolution"}
+
+
+@contextmanager
+def _as_failure() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        kind, message, *rest = with_traceback(error)
+        failure = RemoteFailure(kind, message, "".join(rest).rstrip())
+        raise PeerFailure(f"{kind}: {message}", remote=failure) from error

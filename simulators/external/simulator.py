@@ -1,0 +1,140 @@
+"""Foreign simulators as gridloom's models see them: ports, elements, step size.
+
+What they compute happens elsewhere: `stepping` drives them through the mosaik API.
+"""
+
+from typing import ClassVar, Literal
+
+from typing_extensions import override
+
+from gridloom.simulators.errors import Problem, ScenarioError, listing, nearest
+from gridloom.simulators.exchange.exchange import Exchanged, exchanged
+from gridloom.simulators.external.config import ElementsConfig, ExternalConfig
+from gridloom.simulators.model import (
+    BuildContext,
+    Direction,
+    ElementSet,
+    Inputs,
+    Model,
+    Outputs,
+    Port,
+)
+
+ELEMENT = "{element}"
+"""In a foreign name: stands for each element's name."""
+
+
+class ForeignElements:
+    """One kind of a foreign simulator's entities: which they are, and their names here."""
+
+    def __init__(
+        self, kind: str, config: ElementsConfig, context: BuildContext, *, may_define: bool
+    ) -> None:
+        self.type = config.type
+        key = ("elements", kind)
+        listed = config.names
+        self.entity_ids: tuple[str, ...] | None = None if listed is None else tuple(listed)
+        """Ids of the entities, None for those of the type in the order of creation."""
+        if isinstance(listed, dict):
+            names = tuple(listed.values())
+        else:
+            names = tuple(listed or ()) or context.select(config.at or "all", *key, "at")
+        if config.connected and listed is not None and not may_define:
+            names = context.select(list(names), *key, "names")
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise ScenarioError(Problem(message=f"named twice: {listing(doubled)}", key=key))
+        self.set = ElementSet(
+            kind=kind,
+            owner=context.name,
+            names=names,
+            connection_points=names if config.connected else None,
+        )
+
+
+class External(Model):
+    """Devices that a foreign simulator computes, coupled through the mosaik API.
+
+    Units and signs are converted at this edge; see `gridloom.simulators.exchange`.
+    """
+
+    Config = ExternalConfig
+
+    def __init__(self, config: ExternalConfig, context: BuildContext) -> None:
+        super().__init__(context, config.step_size)
+        self.config = config
+        self.context = context
+        self.kinds = self._read_kinds()
+        self.receives = exchanged(config, "receives")
+        self.sends = exchanged(config, "sends")
+        self._ports = (
+            *(self._port(each, Direction.INPUT, "receives") for each in self.receives),
+            *(self._port(each, Direction.OUTPUT, "sends") for each in self.sends),
+        )
+
+    @property
+    @override
+    def ports(self) -> tuple[Port, ...]:
+        return self._ports
+
+    def kind_of(self, each: Exchanged) -> ForeignElements | None:
+        """Return the elements that a counterpart speaks of, None for the model as a whole."""
+        if each.of is not None:
+            return self.kinds[each.of]
+        return next(iter(self.kinds.values()), None)
+
+    @override
+    def remarks(self) -> tuple[str, ...]:
+        config = self.config
+        where = config.python or (f"at {config.connect}" if config.connect else "")
+        return (f"computed by {where or ' '.join(config.command or ())}",)
+
+    @override
+    def step(self, time: int, inputs: Inputs) -> Outputs:
+        raise TypeError(f"'{self.name}' is stepped by its own simulator, within a run only")
+
+    def _read_kinds(self) -> dict[str, ForeignElements]:
+        config, context = self.config, self.context
+        given = dict(config.elements)
+        if config.at is not None:
+            given[config.kind] = ElementsConfig(at=config.at)
+        return {
+            kind: ForeignElements(kind, each, context, may_define=self.offers_connection_points)
+            for kind, each in given.items()
+        }
+
+    def _port(
+        self, each: Exchanged, direction: Direction, key: Literal["sends", "receives"]
+    ) -> Port:
+        if each.of is not None and each.of not in self.kinds:
+            raise ScenarioError(
+                Problem(
+                    message=f"there is no kind '{each.of}' of elements",
+                    key=(key, each.signal.name, "of"),
+                    expected=f"one of {listing(list(self.kinds)) or 'the keys of elements'}",
+                    suggestion=nearest(each.of, self.kinds),
+                )
+            )
+        kind = self.kind_of(each)
+        return Port(
+            signal=each.signal, direction=direction, elements=None if kind is None else kind.set
+        )
+
+
+class ExternalGrid(External):
+    """A grid that a foreign simulator computes; `elements` name its connection points."""
+
+    offers_connection_points: ClassVar[bool] = True
+
+    def __init__(self, config: ExternalConfig, context: BuildContext) -> None:
+        super().__init__(config, context)
+        points = [kind.set.connection_points or () for kind in self.kinds.values()]
+        self.connection_points = tuple(dict.fromkeys(p for names in points for p in names))
+        if not self.connection_points:
+            raise ScenarioError(
+                Problem(
+                    message="the grid has no connection points",
+                    key=("elements",),
+                    expected="a kind of entities whose names are connection points",
+                )
+            )

@@ -1,0 +1,1 @@
+"""Simulators in other processes: frames, channels, supervised processes, the mosaik API."""

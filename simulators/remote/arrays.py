@@ -1,0 +1,41 @@
+"""Arrays in JSON messages between gridloom's own processes: exact, and fast.
+
+A third party gets lists of numbers; among ourselves the bytes travel as they are, in base64, which
+costs a tenth of writing and reading the digits.
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gridloom.simulators.model import FloatArray
+
+_DTYPE = np.dtype("<f8")
+
+
+def pack(arrays: Mapping[str, FloatArray]) -> dict[str, Any]:
+    """Return arrays as values that JSON can express."""
+    return {
+        name: [
+            list(array.shape),
+            b64encode(np.ascontiguousarray(array, _DTYPE).tobytes()).decode("ascii"),
+        ]
+        for name, array in arrays.items()
+    }
+
+
+def unpack(packed: Mapping[str, Any]) -> dict[str, FloatArray]:
+    """Return the arrays that `pack` was given, read-only.
+
+    Raises:
+        ValueError: it is not what `pack` makes.
+    """
+    try:
+        return {
+            name: np.frombuffer(b64decode(text), _DTYPE).reshape(shape)
+            for name, (shape, text) in packed.items()
+        }
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"these are no packed arrays: {error}") from None

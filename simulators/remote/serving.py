@@ -1,0 +1,169 @@
+"""The serving side: one gridloom model that answers the mosaik API over a connection.
+
+Any mosaik master can step it, through `init`, `create`, `step` and `get_data`; gridloom itself
+sends whole arrays and takes whole arrays back with one request a step (`advance`).
+"""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any
+
+from gridloom.simulators.model import Model
+from gridloom.simulators.mosaik_adapter import ModelSimulator
+from gridloom.simulators.remote.arrays import pack, unpack
+from gridloom.simulators.remote.channel import Channel
+from gridloom.simulators.remote.failures import explain
+from gridloom.simulators.remote.frames import FrameError, encode, read_frame
+from gridloom.simulators.remote.peer import TOKEN_VARIABLE
+
+BLUEPRINT = "gridloom"
+"""Keyword of `init` that carries what the model is to be built from."""
+_LIMIT_BYTES = 1024**2
+_TOKEN_WAIT_S = 10.0
+
+Build = Callable[[Mapping[str, Any] | None], Model]
+"""Builds the model from the blueprint that `init` brought; None from a stock mosaik master."""
+
+
+class ServedModel:
+    """Answers requests for one model; built when `init` says from what."""
+
+    def __init__(self, build: Build) -> None:
+        self._build = build
+        self._simulator: ModelSimulator | None = None
+        self.stopped = asyncio.Event()
+        self._methods: dict[str, Callable[..., Any]] = {
+            "setup_done": lambda _: None,
+            "create": ModelSimulator.create,
+            "advance": _advance,
+            "step": ModelSimulator.step,
+            "get_data": lambda simulator, wanted: _listed(simulator.get_data(wanted)),
+            "summary": lambda simulator: dict(simulator.model.summary()),
+        }
+
+    async def answer(self, method: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Do what a request of the mosaik API asks for.
+
+        Raises:
+            Exception: whatever the model raises; the channel reports it to the other side.
+        """
+        if method == "stop":
+            self.stopped.set()
+            return None
+        if method == "init":
+            return self._init(kwargs)
+        if self._simulator is None:
+            raise RuntimeError(f"'{method}' before 'init'")
+        if method not in self._methods:
+            raise RuntimeError(f"there is no method '{method}'")
+        return self._methods[method](self._simulator, *args, **kwargs)
+
+    def close(self) -> None:
+        """Release what the model holds."""
+        if self._simulator is not None:
+            self._simulator.finalize()
+
+    def _init(self, kwargs: dict[str, Any]) -> Any:
+        if self._simulator is not None:
+            raise RuntimeError("'init' for the second time")
+        simulator = ModelSimulator(self._build(kwargs.get(BLUEPRINT)))
+        self._simulator = simulator
+        return {**simulator.meta, "ports": port_table(simulator.model)}
+
+
+def _advance(simulator: ModelSimulator, time: int, packed: dict[str, Any]) -> list[Any]:
+    """Step on packed arrays, one an input port; return the outputs and the wall time it took."""
+    begin = perf_counter()
+    outputs = simulator.model.step(time, unpack(packed))
+    return [pack(simulator.checked(outputs, time)), perf_counter() - begin]
+
+
+def port_table(model: Model) -> list[list[Any]]:
+    """Return name, direction and shape of every port, to compare two builds of one model."""
+    return [[port.name, str(port.direction), list(port.shape)] for port in model.ports]
+
+
+async def serve_once(host: str, port: int, build: Build) -> None:
+    """Connect to the run that started this process, and serve it until it says stop."""
+    reader, writer = await asyncio.open_connection(host, port, limit=_LIMIT_BYTES)
+    writer.write(encode({"token": os.environ.get(TOKEN_VARIABLE, "")}))
+    await _converse(reader, writer, build)
+
+
+async def serve(
+    host: str, port: int, build: Build, *, ready: Callable[[str, int], None], once: bool = False
+) -> None:
+    """Listen, and serve one run after the other, each with a model of its own.
+
+    Where the environment variable `GRIDLOOM_TOKEN` is set, whoever connects must show its value.
+
+    Args:
+        host: address to listen at.
+        port: port to listen at; 0 for any that is free.
+        build: makes the model.
+        ready: told the address once connections are accepted.
+        once: end after the first run.
+
+    Raises:
+        OSError: the address cannot be listened at.
+    """
+    over = asyncio.Event()
+    turn = asyncio.Lock()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not await _shows_token(reader):
+            writer.close()
+            return
+        async with turn:
+            await _converse(reader, writer, build)
+        if once:
+            over.set()
+
+    server = await asyncio.start_server(take, host, port, limit=_LIMIT_BYTES)
+    async with server:
+        ready(*server.sockets[0].getsockname()[:2])
+        await over.wait()
+
+
+async def _shows_token(reader: asyncio.StreamReader) -> bool:
+    """Return whether whoever connected knows the secret, if there is one."""
+    secret = os.environ.get(TOKEN_VARIABLE, "")
+    if not secret:
+        return True
+    try:
+        async with asyncio.timeout(_TOKEN_WAIT_S):
+            shown = await read_frame(reader, limit=1024)
+    except (TimeoutError, EOFError, FrameError, ConnectionError):
+        return False
+    given = shown.get("token") if isinstance(shown, dict) else None
+    return isinstance(given, str) and secrets.compare_digest(given, secret)
+
+
+async def _converse(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, build: Build
+) -> None:
+    """Serve one connection until the other side stops or is gone."""
+    served = ServedModel(build)
+    channel = Channel(reader, writer, answer=served.answer, explain=explain)
+    ends = [asyncio.create_task(e.wait()) for e in (served.stopped, channel.closed)]
+    try:
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for end in ends:
+            end.cancel()
+        served.close()
+        await channel.close()
+
+
+def _listed(answer: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return arrays as lists of plain numbers, as the mosaik API has them."""
+    return {
+        entity: {
+            name: value.tolist() if hasattr(value, "tolist") else value
+            for name, value in values.items()
+        }
+        for entity, values in answer.items()
+    }
