@@ -295,6 +295,46 @@ def replay(
     print_replay(replay_scenario(document, variant, schedule=schedule, interval_s=interval_s))
 
 
+@app.command()
+def serve(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A type such as pv, or a model of --scenario.")
+    ],
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", help="0 for any that is free.")
+    ] = 0,
+    host: Annotated[
+        str, typer.Option("--host", metavar="HOST", help="Address to listen at.")
+    ] = "127.0.0.1",
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--scenario",
+            metavar="SCENARIO",
+            help="Also serve its model to stock mosaik, which brings no scenario.",
+        ),
+    ] = None,
+    variant: _Variant = None,
+    once: Annotated[bool, typer.Option("--once", help="End after the first run.")] = False,
+    allow_external: Annotated[
+        bool,
+        typer.Option("--allow-external", help="Let runs import foreign modules here, load FMUs."),
+    ] = False,
+) -> None:
+    """Serve a model to runs elsewhere, which name it with `placement: {connect: HOST:PORT}`."""
+    from gridloom.scenarios.serving import Service, run_service
+
+    document = None if source is None else _read(source, [])
+    service = Service.of(model, document, variant, allow_external=allow_external)
+    run_service(
+        service,
+        host,
+        port,
+        once=once,
+        ready=lambda at, on: print(f"serving {model} at {at}:{on}", flush=True),
+    )
+
+
 def _seconds(duration: str, option: str) -> int:
     from gridloom.simulators.quantities import parse_duration
 

@@ -50,6 +50,8 @@ class MilpConfig(ControllerConfig):
     It steps once an interval, whatever the scenario's `step_size`.
     """
 
+    step_timeout: Duration = 3600
+    """Wall time that a step may take, with the plans it makes."""
     interval: Duration = 60
     """Length of the plan's intervals; a setpoint holds for one of them."""
     foresight: Foresight = Foresight.PERFECT

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from gridloom.controllers.external import ExternalController
 from gridloom.scenarios.schema import Scenario
 from gridloom.scenarios.supervision.blueprint import Blueprint
 from gridloom.scenarios.supervision.remote import ForeignRemote, RemoteModel, ServedRemote
@@ -19,8 +20,8 @@ def models_elsewhere(
     found: dict[str, RemoteModel] = {}
     for name, (key, config) in configs(blueprint.scenario).items():
         model = models[name]
-        if isinstance(model, External):
-            found[name] = ForeignRemote(model, key, supervisor)
+        if isinstance(model, External | ExternalController):
+            found[name] = ForeignRemote(model, model, key, supervisor)
         elif config.placement != "inprocess":
             found[name] = ServedRemote(model, config, key, supervisor, blueprint)
     return found

@@ -12,8 +12,8 @@ from typing_extensions import override
 from gridloom.scenarios.supervision.blueprint import Blueprint
 from gridloom.scenarios.supervision.supervisor import Supervisor
 from gridloom.simulators.errors import GridloomError, Key, ScenarioError, SimulatorError
+from gridloom.simulators.external.foreign import Foreign
 from gridloom.simulators.external.local import LocalPeer
-from gridloom.simulators.external.simulator import External
 from gridloom.simulators.external.stepping import ForeignStepper, find_class
 from gridloom.simulators.model import Inputs, Model, Outputs
 from gridloom.simulators.quantities import Connect, ModelConfig
@@ -198,11 +198,10 @@ class ServedRemote(RemoteModel):
 class ForeignRemote(RemoteModel):
     """A foreign simulator that speaks the mosaik API, in this process or elsewhere."""
 
-    model: External
-
-    def __init__(self, model: External, key: Key, supervisor: Supervisor) -> None:
-        super().__init__(model, model.config, key, supervisor)
-        self._stepper = ForeignStepper(model)
+    def __init__(self, model: Model, foreign: Foreign, key: Key, supervisor: Supervisor) -> None:
+        super().__init__(model, foreign.config, key, supervisor)
+        self._foreign = foreign
+        self._stepper = ForeignStepper(foreign)
 
     @override
     async def _start(self) -> None:
@@ -220,7 +219,7 @@ class ForeignRemote(RemoteModel):
         return await self._stepper.advance(self._peer, time, arrays)
 
     async def _reach(self, answer: Answer = refuse) -> Peer | LocalPeer:
-        config = self.model.config
+        config = self._foreign.config
         timeout_s = float(config.start_timeout)
         if config.python is not None and config.placement == "inprocess":
             return LocalPeer(self._class(config.python)(), answer)
@@ -233,7 +232,7 @@ class ForeignRemote(RemoteModel):
         if config.python is not None:
             runner = "gridloom.simulators.external.runner"
             command = (sys.executable, "-m", runner, config.python, "{address}")
-            paths = [str(folder.resolve()) for folder in self.model.context.folders]
+            paths = [str(folder.resolve()) for folder in self._foreign.context.folders]
             before = [p for p in (os.environ.get("PYTHONPATH"),) if p]
             environment["PYTHONPATH"] = os.pathsep.join([*paths, *before])
         program = Program(command=command or (), environment=environment)
@@ -242,7 +241,7 @@ class ForeignRemote(RemoteModel):
     def _class(self, name: str) -> type[Any]:
         from gridloom.scenarios.types import first_on_path
 
-        with first_on_path([str(folder.resolve()) for folder in self.model.context.folders]):
+        with first_on_path([str(folder.resolve()) for folder in self._foreign.context.folders]):
             return find_class(name)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self, TypeAlias
 from pydantic import BeforeValidator, Field, model_validator
 
 from gridloom.simulators.exchange.exchange import ExchangeConfig, PlacedExchangeConfig
-from gridloom.simulators.quantities import Config, HostAndPort
+from gridloom.simulators.quantities import Config, HostAndPort, ModelConfig
 
 
 def _words(value: object) -> object:
@@ -60,8 +60,8 @@ class ElementsConfig(Config):
         return self
 
 
-class ForeignSimulatorConfig(ExchangeConfig):
-    """Keys that say which foreign simulator it is and what it creates."""
+class ForeignSimulatorConfig(ModelConfig, ExchangeConfig):
+    """Keys that say which foreign simulator it is, what it creates and how it is coupled."""
 
     command: Command | None = None
     """Starts the simulator, which connects to `{address}` (or mosaik's `%(addr)s`)."""
@@ -77,13 +77,6 @@ class ForeignSimulatorConfig(ExchangeConfig):
     """What is created in it."""
     vector: bool = False
     """Whether one entity carries all elements as lists of numbers."""
-    elements: dict[str, ElementsConfig] = Field(default_factory=dict)
-    """Kinds of entities, where `at` and `kind` do not say enough; counterparts name theirs with
-    `of`."""
-
-
-class ExternalConfig(ForeignSimulatorConfig, PlacedExchangeConfig):
-    """A foreign simulator as a population of devices."""
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:
@@ -92,8 +85,20 @@ class ExternalConfig(ForeignSimulatorConfig, PlacedExchangeConfig):
             raise ValueError("give exactly one of 'command', 'python' and 'connect'")
         if self.python is None and self.placement != "inprocess":
             raise ValueError("'placement' is for 'python'; 'command' and 'connect' say where")
-        if self.elements and self.at is not None:
-            raise ValueError("give 'at' or 'elements', not both")
         if not self.sends and not self.receives:
             raise ValueError("without 'sends' and 'receives' it is coupled to nothing")
+        return self
+
+
+class ExternalConfig(ForeignSimulatorConfig, PlacedExchangeConfig):
+    """A foreign simulator as a population of devices."""
+
+    elements: dict[str, ElementsConfig] = Field(default_factory=dict)
+    """Kinds of entities, where `at` and `kind` do not say enough; counterparts name theirs with
+    `of`."""
+
+    @model_validator(mode="after")
+    def _at_or_elements(self) -> Self:
+        if self.elements and self.at is not None:
+            raise ValueError("give 'at' or 'elements', not both")
         return self

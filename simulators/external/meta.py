@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gridloom.simulators.errors import Problem, ScenarioError, SimulatorError, listing, nearest
-from gridloom.simulators.external.simulator import ELEMENT, External
+from gridloom.simulators.external.foreign import ELEMENT, Foreign
 
 _OLDEST_WITH_ADVANCE = 3
 _NEWEST = 3
@@ -55,7 +55,7 @@ def read_meta(name: str, answer: object) -> Meta:
     )
 
 
-def check_meta(model: External, meta: Meta) -> None:
+def check_meta(model: Foreign, meta: Meta) -> None:
     """Refuse a simulator that lacks the model, parameters or attributes the scenario names.
 
     Raises:
@@ -66,7 +66,7 @@ def check_meta(model: External, meta: Meta) -> None:
         raise ScenarioError(*problems)
 
 
-def _model_problems(model: External, meta: Meta) -> Iterator[Problem]:
+def _model_problems(model: Foreign, meta: Meta) -> Iterator[Problem]:
     create = model.config.create
     public = [name for name, entry in meta.models.items() if entry.get("public", True)]
     if create.model not in public:
@@ -88,7 +88,7 @@ def _model_problems(model: External, meta: Meta) -> Iterator[Problem]:
             )
 
 
-def _attribute_problems(model: External, meta: Meta) -> Iterator[Problem]:
+def _attribute_problems(model: Foreign, meta: Meta) -> Iterator[Problem]:
     """Yield every foreign attribute that no model of the simulator has."""
     if any(entry.get("any_inputs") for entry in meta.models.values()):
         return

@@ -8,48 +8,17 @@ from typing import ClassVar, Literal
 from typing_extensions import override
 
 from gridloom.simulators.errors import Problem, ScenarioError, listing, nearest
-from gridloom.simulators.exchange.exchange import Exchanged, exchanged
-from gridloom.simulators.external.config import ElementsConfig, ExternalConfig
+from gridloom.simulators.exchange.exchange import Exchanged, elements_of, exchanged
+from gridloom.simulators.external.config import ExternalConfig
+from gridloom.simulators.external.foreign import ForeignElements, read_elements
 from gridloom.simulators.model import (
     BuildContext,
     Direction,
-    ElementSet,
     Inputs,
     Model,
     Outputs,
     Port,
 )
-
-ELEMENT = "{element}"
-"""In a foreign name: stands for each element's name."""
-
-
-class ForeignElements:
-    """One kind of a foreign simulator's entities: which they are, and their names here."""
-
-    def __init__(
-        self, kind: str, config: ElementsConfig, context: BuildContext, *, may_define: bool
-    ) -> None:
-        self.type = config.type
-        key = ("elements", kind)
-        listed = config.names
-        self.entity_ids: tuple[str, ...] | None = None if listed is None else tuple(listed)
-        """Ids of the entities, None for those of the type in the order of creation."""
-        if isinstance(listed, dict):
-            names = tuple(listed.values())
-        else:
-            names = tuple(listed or ()) or context.select(config.at or "all", *key, "at")
-        if config.connected and listed is not None and not may_define:
-            names = context.select(list(names), *key, "names")
-        doubled = sorted({name for name in names if names.count(name) > 1})
-        if doubled:
-            raise ScenarioError(Problem(message=f"named twice: {listing(doubled)}", key=key))
-        self.set = ElementSet(
-            kind=kind,
-            owner=context.name,
-            names=names,
-            connection_points=names if config.connected else None,
-        )
 
 
 class External(Model):
@@ -77,6 +46,12 @@ class External(Model):
     def ports(self) -> tuple[Port, ...]:
         return self._ports
 
+    @property
+    def number(self) -> int:
+        """How many entities are created unless the scenario says so: one for every element."""
+        per_element = self.config.at is not None and not self.config.vector
+        return len(self.kinds[self.config.kind].set) if per_element else 1
+
     def kind_of(self, each: Exchanged) -> ForeignElements | None:
         """Return the elements that a counterpart speaks of, None for the model as a whole."""
         if each.of is not None:
@@ -95,12 +70,12 @@ class External(Model):
 
     def _read_kinds(self) -> dict[str, ForeignElements]:
         config, context = self.config, self.context
-        given = dict(config.elements)
-        if config.at is not None:
-            given[config.kind] = ElementsConfig(at=config.at)
+        whole = elements_of(config, context)
+        if whole is not None:
+            return {config.kind: ForeignElements(set=whole)}
         return {
-            kind: ForeignElements(kind, each, context, may_define=self.offers_connection_points)
-            for kind, each in given.items()
+            kind: read_elements(kind, each, context, may_define=self.offers_connection_points)
+            for kind, each in config.elements.items()
         }
 
     def _port(

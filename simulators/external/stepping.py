@@ -4,8 +4,8 @@ import inspect
 from typing import Any, Protocol
 
 from gridloom.simulators.errors import Problem, ScenarioError, SimulatorError
+from gridloom.simulators.external.foreign import Foreign
 from gridloom.simulators.external.meta import Meta, check_meta, read_meta
-from gridloom.simulators.external.simulator import External
 from gridloom.simulators.external.translation import SOURCE, Translation, UnfitAnswer
 from gridloom.simulators.model import Inputs, Outputs
 from gridloom.simulators.quantities import format_duration
@@ -28,7 +28,7 @@ class ForeignStepper:
     that steps more often is refused: what it did in between would be lost.
     """
 
-    def __init__(self, model: External) -> None:
+    def __init__(self, model: Foreign) -> None:
         self._model = model
         self._config = model.config
         self._timeout_s = float(model.config.step_timeout)
@@ -55,7 +55,11 @@ class ForeignStepper:
         check_meta(self._model, self._meta)
         create = self._config.create
         self._created = await peer.call(
-            "create", self._number(), create.model, timeout_s=start_s, **create.parameters
+            "create",
+            create.number or self._model.number,
+            create.model,
+            timeout_s=start_s,
+            **create.parameters,
         )
         self._translation = Translation(self._model, self._created)
 
@@ -106,14 +110,6 @@ class ForeignStepper:
             f"gridloom does not offer '{method}': give the simulator what it needs as an input, "
             "under 'receives'"
         )
-
-    def _number(self) -> int:
-        create = self._config.create
-        if create.number is not None:
-            return create.number
-        per_element = self._config.at is not None and not self._config.vector
-        kinds = list(self._model.kinds.values())
-        return len(kinds[0].set) if per_element and kinds else 1
 
     def _max_advance(self, time: int) -> int:
         """Return until when nothing new can reach the simulator."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from gridloom.simulators.errors import Problem, ScenarioError, SimulatorError, listing, nearest
 from gridloom.simulators.exchange.exchange import Exchanged
-from gridloom.simulators.external.simulator import ELEMENT, External, ForeignElements
+from gridloom.simulators.external.foreign import ELEMENT, Foreign, ForeignElements
 from gridloom.simulators.model import FloatArray, Inputs, Outputs
 
 SOURCE = "gridloom.population"
@@ -40,7 +40,7 @@ class _Exchange:
 class Translation:
     """Between one foreign simulator, once its entities are created, and its model's ports."""
 
-    def __init__(self, model: External, created: object) -> None:
+    def __init__(self, model: Foreign, created: object) -> None:
         self._model = model
         self._by_type = _by_type(created, model)
         self._receives = [self._exchange(each) for each in model.receives]
@@ -145,7 +145,6 @@ class Translation:
 
     def _entities(self, kind: ForeignElements) -> Sequence[str]:
         """Return the ids of the entities of one kind, in the order of the port's elements."""
-        key = ("elements", kind.set.kind) if self._model.config.elements else ("at",)
         wanted = kind.type or self._model.config.create.model
         every = [entity for entities in self._by_type.values() for entity in entities]
         if kind.entity_ids is not None:
@@ -154,7 +153,7 @@ class Translation:
                     raise ScenarioError(
                         Problem(
                             message=f"the simulator has no entity '{entity}'",
-                            key=(*key, "names"),
+                            key=(*kind.key, "names"),
                             expected=f"one of {listing(every)}",
                             suggestion=nearest(entity, every),
                         )
@@ -167,7 +166,7 @@ class Translation:
                 Problem(
                     message=f"the simulator created {len(found)} entities of type '{wanted}' for "
                     f"{len(kind.set)} elements",
-                    key=key,
+                    key=kind.key,
                     expected="as many: " + listing([f"{n} of '{t}'" for t, n in types.items()]),
                     suggestion=nearest(wanted, types) if not found else "",
                 )
@@ -221,7 +220,7 @@ def _nulls(values: Any) -> Any:
     return None if math.isnan(values) else values
 
 
-def _by_type(created: object, model: External) -> dict[str, list[str]]:
+def _by_type(created: object, model: Foreign) -> dict[str, list[str]]:
     """Return entity ids by type, in the order of creation, children included."""
     found: dict[str, list[str]] = {}
     try:
