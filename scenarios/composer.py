@@ -27,7 +27,7 @@ from gridloom.scenarios.supervision.remote import RemoteModel
 from gridloom.scenarios.supervision.supervisor import Supervisor
 from gridloom.scenarios.supervision.watchdog import Watchdog
 from gridloom.simulators.errors import SimulatorError
-from gridloom.simulators.model import Direction, FloatArray, Model
+from gridloom.simulators.model import Direction, FloatArray, Model, Outputs
 from gridloom.simulators.mosaik_adapter import POPULATION, ModelSimulator, Observer
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class _Simulation:
             for name, simulator in simulators.items()
         }
         for coupling in self.couplings:
-            _connect(world, models, populations, coupling)
+            _connect(world, self._initial_outputs(coupling), populations, coupling)
         step_s = math.gcd(*(model.step_size for model in models.values()))
         progress = _observe(world, models, populations, step_s, self.sink)
         around.when_started()
@@ -152,6 +152,14 @@ class _Simulation:
     async def _stop_elsewhere(self) -> None:
         """Let everything that is computed elsewhere finish, all at once."""
         await asyncio.gather(*(r.stop() for r in self.surroundings.elsewhere.values()))
+
+    def _initial_outputs(self, coupling: Coupling) -> Outputs:
+        """Return what stands in for a value that comes late, where it comes first."""
+        if not coupling.is_fed_back:
+            return {}
+        elsewhere = self.surroundings.elsewhere.get(coupling.source)
+        model = self.models[coupling.source]
+        return model.initial_outputs() if elsewhere is None else elsewhere.initial_outputs
 
     def _proxy(self, name: str, simulator: ModelSimulator, watchdog: Watchdog) -> MakeProxy:
         """Return what makes mosaik's way to a model."""
@@ -206,7 +214,7 @@ def _start(world: mosaik.World, name: str, make_proxy: MakeProxy) -> Any:
 
 def _connect(
     world: mosaik.World,
-    models: Mapping[str, Model],
+    known: Outputs,
     populations: Mapping[str, Any],
     coupling: Coupling,
 ) -> None:
@@ -214,9 +222,7 @@ def _connect(
     name = coupling.output.name
     feedback: dict[str, Any] = {}
     if coupling.is_fed_back:
-        known = models[coupling.source].initial_outputs()
-        initial = transform(known.get(name, coupling.output.blank()))
-        initial.setflags(write=False)
+        initial = coupling.initial(models[coupling.source])
         feedback = {"time_shifted": coupling.shift_s, "initial_data": {name: initial}}
     world.connect(
         populations[coupling.source],

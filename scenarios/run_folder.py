@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +66,8 @@ class RunFolder:
     def claimed(self) -> Iterator[None]:
         """Make the folder this process's own and remove what an unfinished run has left.
 
+        Where the input turns out to be wrong after all, the folder is as if nothing had been.
+
         Raises:
             ScenarioError: the folder cannot be written, or another process computes this run now.
         """
@@ -84,7 +86,19 @@ class RunFolder:
                 ) from error
             except OSError as error:
                 raise self._unwritable(str(error.strerror)) from error
-            yield
+            try:
+                yield
+            except ScenarioError:
+                self._forget()
+                raise
+
+    def _forget(self) -> None:
+        """Remove what a run has left that never began; a complete run of before stays."""
+        if not self.record.exists() and not self.partial_record.exists():
+            self.log.unlink(missing_ok=True)
+            with suppress(OSError):  # there is something of somebody else's
+                self.path.rmdir()
+                self.path.parent.rmdir()
 
     def require_writable(self) -> None:
         """Refuse a place that cannot be written to, before anything is computed for it.

@@ -1,5 +1,6 @@
 """Which models of a scenario are computed elsewhere, and how."""
 
+import shlex
 from collections.abc import Mapping
 
 from gridloom.controllers.external import ExternalController
@@ -8,9 +9,12 @@ from gridloom.scenarios.supervision.blueprint import Blueprint
 from gridloom.scenarios.supervision.remote import ForeignRemote, RemoteModel, ServedRemote
 from gridloom.scenarios.supervision.supervisor import Supervisor
 from gridloom.simulators.errors import Key
+from gridloom.simulators.external.config import ForeignSimulatorConfig
 from gridloom.simulators.external.simulator import External
 from gridloom.simulators.model import Model
-from gridloom.simulators.quantities import ModelConfig
+from gridloom.simulators.quantities import Connect, ModelConfig
+
+_HERE, _APART = "in this process", "in a process of its own"
 
 
 def models_elsewhere(
@@ -37,3 +41,17 @@ def configs(scenario: Scenario) -> dict[str, tuple[Key, ModelConfig]]:
         )
         for name, config in group.items()
     }
+
+
+def where_computed(config: ModelConfig) -> str:
+    """Say where a model is computed, as in 'in this process'."""
+    placement = config.placement
+    if isinstance(config, ForeignSimulatorConfig):
+        if config.command is not None:
+            return f"by the program {shlex.join(config.command)}"
+        if config.connect is not None:
+            return f"by the foreign simulator at {config.connect}"
+        return f"by {config.python}, {_HERE if placement == 'inprocess' else _APART}"
+    if isinstance(placement, Connect):
+        return f"at {placement.connect}"
+    return _HERE if placement == "inprocess" else _APART

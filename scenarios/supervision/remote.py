@@ -44,6 +44,8 @@ class RemoteModel(ABC):
         """Wall time from requests to replies, the steps included."""
         self.complaint = ""
         """What did not go well at the end."""
+        self.initial_outputs: Outputs = {}
+        """What is known at time 0 before any step, see `Model.initial_outputs`."""
         self._supervisor = supervisor
         self._peer: Peer | LocalPeer | None = None
         self._time: int | None = None
@@ -179,6 +181,7 @@ class ServedRemote(RemoteModel):
         theirs = answer.get("ports") if isinstance(answer, dict) else None
         if theirs != port_table(self.model):
             raise PeerFailure("it serves a model with other ports: is it the same gridloom?")
+        self.initial_outputs = unpack(answer["initial_outputs"])
 
     @override
     async def _advance(self, time: int, arrays: Inputs) -> Outputs:

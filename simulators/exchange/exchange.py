@@ -51,6 +51,8 @@ class SignalConfig(Config):
     long_name: str = ""
     extensive: bool = False
     """Whether values of several sources at one place add up."""
+    cell_method: Literal["mean", "point"] = "mean"
+    """Whether a value holds over the step, or is the one at its end."""
 
 
 def _short_form(value: object) -> object:
@@ -147,6 +149,7 @@ def _defined(name: str, defines: Mapping[str, SignalConfig]) -> Signal | None:
         long_name=given.long_name or name.replace("_", " "),
         extensive=given.extensive,
         meets_at=MeetsAt.CONNECTION_POINT,
+        cell_method=given.cell_method,
     )
 
 

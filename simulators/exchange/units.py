@@ -88,7 +88,8 @@ def unit_in_name(name: str) -> str:
     'MW'
     """
     found = _IN_BRACKETS.search(name)
-    return found[1].strip() if found else ""
+    content = found[1].strip() if found else ""
+    return "" if content.isdecimal() else content  # the latter is an index
 
 
 def conversion(theirs: str, ours: str) -> Conversion:

@@ -71,7 +71,12 @@ class ServedModel:
             raise RuntimeError("'init' for the second time")
         simulator = ModelSimulator(self._build(kwargs.get(BLUEPRINT)))
         self._simulator = simulator
-        return {**simulator.meta, "ports": port_table(simulator.model)}
+        model = simulator.model
+        return {
+            **simulator.meta,
+            "ports": port_table(model),
+            "initial_outputs": pack(model.initial_outputs()),
+        }
 
 
 def _advance(simulator: ModelSimulator, time: int, packed: dict[str, Any]) -> list[Any]:

@@ -1,0 +1,159 @@
+"""Where a model is computed makes no difference to any byte of the results."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import gridloom
+from gridloom.simulators.errors import ScenarioError, SimulatorError
+
+CLI = (sys.executable, "-m", "gridloom.scenarios.cli")
+# One step a minute: what is compared is the path of the values, not the hour.
+COARSE = ["step_size=1min"]
+
+
+def datasets(path: Path) -> dict[str, list[object]]:
+    """Return the values of every dataset of a record, bit for bit (NaN equals itself)."""
+    found: dict[str, list[object]] = {}
+
+    def take(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            values = np.asarray(item[()])
+            text = values.dtype.kind == "O"
+            found[name] = [
+                values.dtype,
+                values.shape,
+                values.tolist() if text else values.tobytes(),
+            ]
+
+    with h5py.File(path) as file:
+        file.visititems(take)
+    return found
+
+
+def attributes(path: Path) -> dict[str, dict[str, object]]:
+    """Return what every group of a record says of its model, as text."""
+    with h5py.File(path) as file:
+        return {
+            name: {key: str(value) for key, value in group.attrs.items()}
+            for name, group in file.items()
+            if isinstance(group, h5py.Group)
+        }
+
+
+@contextmanager
+def served(*arguments: str, environment: dict[str, str] | None = None) -> Iterator[str]:
+    """Run `gridloom serve` and yield the address it listens at."""
+    process = subprocess.Popen(
+        [*CLI, "serve", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(environment or {})},
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        yield re.search(r"at (\S+)$", line.strip())[1]  # type: ignore[index]
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [
+        "amas",
+        pytest.param("basic", marks=pytest.mark.slow),
+        pytest.param("milp", marks=pytest.mark.slow),
+    ],
+)
+def test_the_reference_case_in_processes_of_their_own_is_bit_equal(
+    tmp_path: Path, variant: str
+) -> None:
+    [inside] = gridloom.run("ademis-2021", out=tmp_path, overrides=COARSE, variant=variant)
+    [outside] = gridloom.run(
+        "ademis-2021-processes", out=tmp_path, overrides=COARSE, variant=variant
+    )
+    ours, theirs = datasets(inside.folder.record), datasets(outside.folder.record)
+    # Wall times are no results: a controller's computing time differs from run to run anyway.
+    wall_times = {name for name in ours if name.endswith("computing_time_s")}
+    assert len(ours) > 80
+    assert {n for n in ours.keys() | theirs.keys() if ours.get(n) != theirs.get(n)} <= wall_times
+    # Counters that the models keep come back from their processes.
+    assert attributes(inside.folder.record) == attributes(outside.folder.record)
+
+
+@pytest.mark.parametrize("how", ["type", "model of a scenario"])
+def test_a_served_model_is_bit_equal(tmp_path: Path, how: str) -> None:
+    [inside] = gridloom.run("quickstart", out=tmp_path / "in")
+    arguments = ["pv"] if how == "type" else ["pv", "--scenario", "quickstart"]
+    with served(*arguments) as address:
+        overrides = [f"simulators.pv.placement={{connect: '{address}'}}"]
+        for out in ("once", "twice"):  # a server takes one run after the other
+            [outside] = gridloom.run("quickstart", out=tmp_path / out, overrides=overrides)
+            assert datasets(inside.folder.record) == datasets(outside.folder.record)
+
+
+def test_files_travel_to_the_server(tmp_path: Path) -> None:
+    """The server runs in another folder and has none of the scenario's files."""
+    (tmp_path / "here" / "data").mkdir(parents=True)
+    (tmp_path / "here" / "data" / "load.csv").write_text("time_s,a,b\n0,1.5,2.5\n60,3.25,4\n")
+    scenario = tmp_path / "here" / "files.yaml"
+    scenario.write_text(
+        "name: files\nstart: 2021-06-21T17:00:00Z\nduration: 2min\nstep_size: 1min\n"
+        "simulators:\n  load:\n    type: load\n    at: [a, b]\n"
+        "    profile: {file: data/load.csv}\n    placement: {connect: '%s'}\n"
+    )
+    with served("load") as address:
+        scenario.write_text(scenario.read_text() % address)
+        [run] = gridloom.run(scenario, out=tmp_path / "out")
+    record = gridloom.open_record(run.folder.record)
+    assert record["load"]["power_kw"].to_numpy().tolist() == [[1.5, 2.5], [3.25, 4.0]]
+
+
+def test_a_server_offers_what_it_was_started_for(tmp_path: Path) -> None:
+    with served("pv") as address:
+        overrides = [f"simulators.load.placement={{connect: '{address}'}}"]
+        with pytest.raises(ScenarioError, match="'load' was asked for, and 'pv' is served here"):
+            gridloom.run("quickstart", out=tmp_path / "out", overrides=overrides)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_server_with_a_secret_wants_to_see_it(tmp_path: Path) -> None:
+    with served("pv", environment={"GRIDLOOM_TOKEN": "open sesame"}) as address:
+        overrides = [f"simulators.pv.placement={{connect: '{address}'}}"]
+        with pytest.raises(SimulatorError, match="closed the connection"):
+            gridloom.run("quickstart", out=tmp_path, overrides=overrides)
+
+
+def test_a_server_open_to_others_needs_a_secret() -> None:
+    refused = subprocess.run(
+        [*CLI, "serve", "pv", "--host", "0.0.0.0"],  # noqa: S104 -- that is what is refused
+        capture_output=True,
+        text=True,
+        check=False,
+        env={name: value for name, value in os.environ.items() if name != "GRIDLOOM_TOKEN"},
+    )
+    assert refused.returncode == 2
+    assert "GRIDLOOM_TOKEN" in refused.stderr
+
+
+def test_nobody_listens(tmp_path: Path) -> None:
+    overrides = [
+        "simulators.pv.placement={connect: '127.0.0.1:9'}",
+        "simulators.pv.start_timeout=1s",
+    ]
+    with pytest.raises(
+        SimulatorError, match=r"'pv' failed: nobody can be reached at 127\.0\.0\.1:9"
+    ):
+        gridloom.run("quickstart", out=tmp_path, overrides=overrides)
