@@ -101,10 +101,16 @@ def describe(
     source: _Source,
     variant: _Variant = None,
     overrides: _Overrides = [],  # noqa: B006
+    diagram: Annotated[
+        str | None,
+        typer.Option(
+            "--diagram", metavar="FILE", help="Write a Mermaid diagram instead; `-` prints it."
+        ),
+    ] = None,
     allow_external: _AllowExternal = False,
 ) -> None:
-    """Show a scenario's models, ports, couplings, loops, information sets and foreign code."""
-    from gridloom.scenarios.display import print_description
+    """Show a scenario's models, places, couplings, order, loops, information and foreign code."""
+    from gridloom.scenarios.display_description import print_description, write_diagram
     from gridloom.scenarios.foreign_code import ForeignCodeError, print_foreign_code
 
     try:
@@ -114,6 +120,9 @@ def describe(
         print_foreign_code(refused.found)
         return
     chosen = variant or next(iter(document.variants), None)
+    if diagram is not None:
+        write_diagram(document, chosen, diagram)
+        return
     print_description(document, chosen)
 
 

@@ -222,7 +222,7 @@ def _connect(
     name = coupling.output.name
     feedback: dict[str, Any] = {}
     if coupling.is_fed_back:
-        initial = coupling.initial(models[coupling.source])
+        initial = coupling.initial(known)
         feedback = {"time_shifted": coupling.shift_s, "initial_data": {name: initial}}
     world.connect(
         populations[coupling.source],

@@ -17,7 +17,7 @@ from gridloom.scenarios.port_names import find_port, ports_of
 from gridloom.scenarios.schema import CouplingConfig
 from gridloom.simulators.errors import Key, Problem, ScenarioError
 from gridloom.simulators.market import TakesPosition
-from gridloom.simulators.model import Direction, FloatArray, Model, Port
+from gridloom.simulators.model import Direction, FloatArray, Model, Outputs, Port
 from gridloom.simulators.quantities import format_duration
 from gridloom.simulators.signals import POWER_SETPOINT
 
@@ -44,12 +44,15 @@ class Coupling:
 
         None where both speak of the same elements in the same order. Values of several elements
         that meet at one place add up (extensive signals); a value at one place reaches all the
-        elements there (intensive signals), and NaN stands where there is none.
+        elements there (intensive signals), and NaN stands where there is none. A single value
+        reaches all elements.
         """
         if self.input.elements is None:
             return None
-        index, taken = pairs(self.output, self.input)
         shape = self.input.shape
+        if self.output.elements is None:
+            return lambda value: np.full(shape, value)
+        index, taken = pairs(self.output, self.input)
         in_order = np.arange(shape[0])
         if self.output.shape == shape and np.array_equal([index, taken], [in_order, in_order]):
             return None
@@ -65,6 +68,18 @@ class Coupling:
             return received
 
         return gather if self.output.signal.extensive else spread
+
+    def initial(self, known: Outputs) -> FloatArray:
+        """Return what the destination receives before the source has stepped, read-only.
+
+        Args:
+            known: the source's initial outputs.
+        """
+        value = known.get(self.output.name, self.output.blank())
+        transform = self.transform()
+        received = value if transform is None else transform(value)
+        received.setflags(write=False)
+        return received
 
 
 def couple(models: Mapping[str, Model], configured: Sequence[CouplingConfig]) -> list[Coupling]:
@@ -148,9 +163,9 @@ def _misfit(coupling: Coupling, receiver: Model) -> str:
         return f"{output.name} is in {output.signal.unit}, {port.name} in {port.signal.unit}"
     if output.dimensions != port.dimensions:
         return f"{output.name} and {port.name} have different dimensions"
-    if (output.elements is None) != (port.elements is None):
+    if (output.elements is None) != (port.elements is None) and not _reaches_all(output, port):
         return f"one of {output.name} and {port.name} is a single value, the other is not"
-    if output.elements is not None and not len(pairs(output, port)[0]):
+    if not (output.elements is None or port.elements is None or len(pairs(output, port)[0])):
         return (
             f"no element of '{coupling.source}' is where an element of '{coupling.destination}' is"
         )
@@ -160,6 +175,11 @@ def _misfit(coupling: Coupling, receiver: Model) -> str:
             f"not know"
         )
     return ambiguity(output, port)
+
+
+def _reaches_all(output: Port, port: Port) -> bool:
+    """Whether a single value may be handed to every element: a price or the weather, no power."""
+    return output.elements is None and not (output.signal.extensive or port.signal.extensive)
 
 
 def _missing_sources(

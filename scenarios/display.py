@@ -1,4 +1,4 @@
-"""What the command line prints: runs, descriptions, inventories."""
+"""What the command line prints: runs, comparisons, inventories."""
 
 from collections.abc import Sequence
 from math import isnan
@@ -8,19 +8,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gridloom.controllers.controller import Controller
-from gridloom.scenarios.composition import compose
-from gridloom.scenarios.coupling import Coupling
 from gridloom.scenarios.evaluation import WrittenComparison
-from gridloom.scenarios.foreign_code import print_foreign_code
-from gridloom.scenarios.reader import ScenarioDocument, shipped_scenarios
+from gridloom.scenarios.reader import shipped_scenarios
 from gridloom.scenarios.results.comparison import Comparison
 from gridloom.scenarios.results.kpis.kpi import Kpi
 from gridloom.scenarios.results.wording import MINUS
 from gridloom.scenarios.runner import Run
 from gridloom.scenarios.types import known_types
-from gridloom.simulators.model import Direction, Model
-from gridloom.simulators.quantities import format_duration
 
 _WHOLE_FROM = 100
 _WIDEST = 1000
@@ -162,81 +156,6 @@ def _short(path: Path) -> str:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:
         return str(path.resolve())
-
-
-def print_description(document: ScenarioDocument, variant: str | None) -> None:
-    """Print models, ports, couplings, what is fed back late, and information sets."""
-    composition = compose(document, document.scenario(variant))
-    scenario = composition.scenario
-    console = Console()
-    console.print(f"[bold]{scenario.title or scenario.name}[/bold]", highlight=False)
-    if scenario.description:
-        console.print(scenario.description.strip(), highlight=False)
-    console.print(
-        f"{scenario.start.isoformat()}, {format_duration(scenario.duration_s)}, "
-        f"seed {scenario.seed}, variants: {', '.join(document.variants) or 'none'}"
-        + (f"; shown: {variant}" if variant else ""),
-        highlight=False,
-    )
-    for name, model in composition.models.items():
-        _print_model(console, name, model)
-    _print_couplings(console, composition.couplings)
-    print_foreign_code(document.foreign_code(variant))
-
-
-def _print_model(console: Console, name: str, model: Model) -> None:
-    """Print what a model is, receives, sends, may know, and what the user should know of it."""
-    every = format_duration(model.step_size)
-    console.print(f"\n[bold]{name}[/bold]: {type(model).__name__}, every {every}", highlight=False)
-    lines = {
-        "elements": _elements(model),
-        "receives": _port_names(model, Direction.INPUT),
-        "sends": _port_names(model, Direction.OUTPUT),
-    }
-    if isinstance(model, Controller):
-        lines["may know"] = ", ".join(sorted(model.granted))
-        lines["controls"] = model.controlled.name
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(min_width=10)
-    table.add_column()
-    for title, text in lines.items():
-        if text:
-            table.add_row(f"  {title}", text)
-    for remark in model.remarks():
-        table.add_row("  note", remark)
-    console.print(table, highlight=False)
-
-
-def _elements(model: Model) -> str:
-    sizes = {p.elements.kind: len(p.elements) for p in model.ports if p.elements is not None}
-    return ", ".join(f"{size} {_counted(kind, size)}" for kind, size in sizes.items())
-
-
-def _counted(kind: str, size: int) -> str:
-    """Return the name of elements as text, in the plural where there are several."""
-    name = kind.replace("_", " ")
-    if size == 1:
-        return name
-    return f"{name}es" if name.endswith("s") else f"{name}s"
-
-
-def _port_names(model: Model, direction: Direction) -> str:
-    return ", ".join(port.name for port in model.ports if port.direction is direction)
-
-
-def _print_couplings(console: Console, couplings: Sequence[Coupling]) -> None:
-    """Print who sends what to whom, one line a signal and destination."""
-    table = Table(title="\nCouplings", title_justify="left", box=None, pad_edge=False)
-    for heading in ("from", "to", "signal", "when"):
-        table.add_column(heading)
-    merged: dict[tuple[str, str, int], list[str]] = {}
-    for each in couplings:
-        key = (each.destination, each.output.name, each.shift_s)
-        merged.setdefault(key, []).append(each.source)
-    for (destination, signal, shift_s), sources in merged.items():
-        when = f"{format_duration(shift_s)} later (closes a loop)" if shift_s else "at once"
-        table.add_row(" + ".join(sources), destination, signal, when)
-    console.print(table)
 
 
 def print_inventory() -> None:

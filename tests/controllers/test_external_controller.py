@@ -1,6 +1,7 @@
 """A controller in a foreign program does what the same rule does in gridloom."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,7 @@ variants:
 
 
 @pytest.fixture
-def scenario(tmp_path: Path) -> Path:
+def scenario(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "scheme.py").write_text(PROGRAM)
     path = tmp_path / "outside.yaml"
     path.write_text(SCENARIO)

@@ -1,0 +1,106 @@
+"""Who waits for whom within a step, and where loops are opened: the graph of the couplings alone.
+
+A coupling that is not shifted makes its destination wait for its source within the step. A shifted
+one hands over what was sent earlier, so that nobody waits.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Generic, Protocol, TypeVar
+
+
+class Link(Protocol):
+    """What of a coupling decides who waits."""
+
+    @property
+    def source(self) -> str:
+        """Who sends."""
+
+    @property
+    def destination(self) -> str:
+        """Who receives."""
+
+    @property
+    def shift_s(self) -> int:
+        """How much later it is received; 0 for at once."""
+
+
+LinkT = TypeVar("LinkT", bound=Link)
+
+
+@dataclass(frozen=True)
+class Loop(Generic[LinkT]):
+    """A way through the couplings that comes back to where it began."""
+
+    path: tuple[str, ...]
+    """In the direction of the signals; the first is the last."""
+    opened: tuple[LinkT, ...]
+    """The shifted couplings on the way: without any, all on the way would wait for each other."""
+
+
+def waits_for(name: str, links: Iterable[Link]) -> tuple[str, ...]:
+    """Return whom a model waits for before its step, by name."""
+    return tuple(sorted({e.source for e in links if e.destination == name and not e.shift_s}))
+
+
+def levels(names: Iterable[str], links: Sequence[Link]) -> list[tuple[str, ...]]:
+    """Return the models in the order of their steps; those of one level can compute at once.
+
+    A model is in the first level after all that it waits for.
+
+    Raises:
+        ValueError: some wait for each other.
+    """
+    left = {name: set(waits_for(name, links)) for name in names}
+    found: list[tuple[str, ...]] = []
+    while left:
+        ready = tuple(name for name, before in left.items() if before.isdisjoint(left))
+        if not ready:
+            raise ValueError(f"{', '.join(left)} wait for each other within one step")
+        found.append(ready)
+        for name in ready:
+            del left[name]
+    return found
+
+
+def loops(links: Sequence[LinkT]) -> list[Loop[LinkT]]:
+    """Return a shortest loop through every shifted coupling that is part of one.
+
+    Of several loops through a coupling, one is preferred that no other coupling opens.
+    """
+    onwards = _destinations(links)
+    at_once = _destinations([link for link in links if not link.shift_s])
+    found: dict[frozenset[tuple[str, str]], Loop[LinkT]] = {}
+    for link in links:
+        if link.shift_s:
+            start, end = link.destination, link.source
+            way = _shortest(at_once, start, end) or _shortest(onwards, start, end)
+            if way:
+                path = (*way, link.destination)
+                hops = frozenset(pairwise(path))
+                on_it = (e for e in links if e.shift_s and (e.source, e.destination) in hops)
+                found.setdefault(hops, Loop(path, tuple(on_it)))
+    return list(found.values())
+
+
+def _destinations(links: Iterable[Link]) -> dict[str, tuple[str, ...]]:
+    """Return to whom each sends, in the order of the couplings."""
+    found: dict[str, dict[str, None]] = {}
+    for link in links:
+        found.setdefault(link.source, {})[link.destination] = None
+    return {source: tuple(destinations) for source, destinations in found.items()}
+
+
+def _shortest(onwards: Mapping[str, Sequence[str]], start: str, end: str) -> tuple[str, ...]:
+    """Return the shortest way from start to end, both included; () if there is none."""
+    ways = {start: (start,)}
+    frontier = [start]
+    for here in frontier:  # grows while it is walked through: breadth first
+        if here == end:
+            return ways[here]
+        for there in onwards.get(here, ()):
+            if there not in ways:
+                ways[there] = (*ways[here], there)
+                frontier.append(there)
+    return ()
