@@ -20,6 +20,8 @@ class Composition:
     scenario: Scenario
     folders: tuple[Path, ...]
     """Where relative file names are looked up."""
+    from_record: bool = False
+    """Whether the scenario is that of a record: somebody may have sent it with its folder."""
     models: Mapping[str, Model]
     couplings: Sequence[Coupling]
 
@@ -43,6 +45,7 @@ def compose(document: ScenarioDocument, scenario: Scenario) -> Composition:
     return Composition(
         scenario=scenario,
         folders=tuple(document.folders),
+        from_record=document.is_record,
         models=models,
         couplings=couplings,
     )

@@ -22,28 +22,35 @@ _DEPENDENCIES = (
     "xarray",
 )
 
+_DESCRIBE = ("-c", "core.fsmonitor=false", "describe", "--always", "--dirty", "--abbrev=12")
 
-def provenance(scenario: Scenario, digest: str, folders: Sequence[Path]) -> dict[str, str]:
+
+def provenance(
+    scenario: Scenario, digest: str, folders: Sequence[Path], *, ask_git: bool = True
+) -> dict[str, str]:
     """Return the root attributes of a record: scenario, versions, platform, revision.
 
     Args:
         scenario: what is run; written fully resolved, defaults included.
         digest: the identity of the run.
         folders: where the scenario's files were looked up.
+        ask_git: whether to look up the revision of the scenario's folder. A repository's own
+            configuration names programs that git starts: not in a folder somebody may have sent.
     """
+    lies_in = folders[0] if folders and ask_git else None
     return {
         "title": scenario.title or scenario.name,
         "scenario_name": scenario.name,
         "variant": scenario.variant or "",
         "scenario": json.dumps(scenario.resolved(), ensure_ascii=False),
-        "scenario_folders": json.dumps([str(folder) for folder in folders]),
+        "scenario_folders": json.dumps([str(folder.resolve()) for folder in folders]),
         "digest": digest,
         "seed": str(scenario.seed),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "gridloom_version": version("gridloom"),
         "dependencies": json.dumps(versions()),
         "platform": f"{platform.platform()}, Python {platform.python_version()}",
-        "git_revision": _git_revision(folders[0] if folders else Path()),
+        "git_revision": _git_revision(lies_in) if lies_in is not None else "",
         "gridloom_git_revision": _git_revision(Path(__file__).resolve().parent),
     }
 
@@ -64,7 +71,17 @@ def _git_revision(folder: Path) -> str:
     """Return the revision of the repository the scenario lies in, or '' outside of one."""
     try:
         answer = subprocess.run(
-            ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"],
+            [
+                "git",
+                "-c",
+                "core.fsmonitor=false",
+                "-C",
+                str(folder),
+                "describe",
+                "--always",
+                "--dirty",
+                "--abbrev=12",
+            ],
             capture_output=True,
             text=True,
             timeout=5,

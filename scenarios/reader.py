@@ -59,13 +59,15 @@ class ScenarioDocument:
         self.folders = source.folders
         """Where relative file names are looked up: the file's folder, then those of its bases; of a
         record the folders that its run had, then its own."""
+        self.is_record = source.recorded_folders is not None
+        """Whether it is a record's scenario: somebody may have sent it."""
         self._order = {path: i for i, path in enumerate(source.paths)}
         self._tree = source.tree
         for each in overrides:
             if each.key[0] == "variants":
                 self._tree = each.apply(self._tree)
         self._trees = self._resolve([each for each in overrides if each.key[0] != "variants"])
-        if source.recorded_folders is not None and not allow_external:
+        if self.is_record and not allow_external:
             self._refuse_foreign_code()
         self._scenarios = self._check()
 

@@ -1,17 +1,13 @@
 """Where a run's files are: one folder a run, named by what was run."""
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gridloom.scenarios.results.record import RunStatus, record_status
+from gridloom.scenarios.results.record import RunStatus, folder_lock, record_status
 from gridloom.simulators.errors import GridloomError, Problem, RecordError, ScenarioError
-
-if sys.platform != "win32":
-    import fcntl
 
 
 @dataclass(frozen=True)
@@ -54,6 +50,11 @@ class RunFolder:
         """What gridloom had to say while running."""
         return self.path / "run.log"
 
+    @property
+    def trace(self) -> Path:
+        """The time line of the run, if it was asked for."""
+        return self.path / "trace.json"
+
     def is_complete(self) -> bool:
         """Whether this very run was completed before."""
         try:
@@ -74,7 +75,7 @@ class RunFolder:
         with ExitStack() as stack:
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(_lock(self.path))
+                stack.enter_context(folder_lock(self.path))
                 self.partial_record.unlink(missing_ok=True)
                 self.log.touch()
             except BlockingIOError as error:
@@ -124,24 +125,6 @@ class RunFolder:
     def finish(self) -> None:
         """Give the record its final name."""
         self.partial_record.replace(self.record)
-
-
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process alone; the system lets go of it when the process ends.
-
-    Raises:
-        BlockingIOError: another process holds it.
-    """
-    if sys.platform == "win32":  # which lets nobody remove or replace a file that is open
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(handle)
 
 
 class Interrupted(GridloomError):  # noqa: N818 -- no error of anyone's: the user's wish

@@ -25,6 +25,7 @@ _OVERRIDES: _Schema = {
     "type": "object",
     "not": {"required": ["type"]},
 }
+_REMOVAL: _Schema = {"title": "Removes a model that the base defines", "type": "null"}
 
 
 def scenario_schema() -> _Schema:
@@ -80,7 +81,7 @@ def _properties(
             "description": header[kind].get("description", ""),
             "type": "object",
             "propertyNames": {"pattern": f"^{MODEL_NAME}$"},
-            "additionalProperties": {"anyOf": [*typed, _PLUG_IN, _OVERRIDES]},
+            "additionalProperties": {"anyOf": [*typed, _PLUG_IN, _OVERRIDES, _REMOVAL]},
         }
     properties["base"] = {
         "description": "Scenario file, or shipped scenario, on which this one is laid.",

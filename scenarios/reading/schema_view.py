@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic.errors import PydanticUserError
 
 from gridloom.simulators.errors import Key
+from gridloom.simulators.quantities import ModelConfig
 
 _Schema: TypeAlias = dict[str, Any]
 
@@ -37,7 +38,8 @@ class SchemaView:
     def keys(self, key: Key) -> list[str]:
         """Return the names that the mapping at ``key`` may have."""
         names = [n for branch in self.branches(key) for n in branch.get("properties", {})]
-        return list(dict.fromkeys(names))
+        common = () if key else tuple(ModelConfig.model_fields)  # what every model has comes last
+        return sorted(dict.fromkeys(names), key=lambda name: name in common)
 
     def wants_number(self, key: Key) -> bool:
         """Whether a number may stand at ``key`` but not true or false."""

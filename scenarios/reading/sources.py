@@ -15,16 +15,19 @@ _SUFFIXES = {".yaml", ".yml"}
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """The tree of a scenario file, merged with its bases."""
+    """The tree of a scenario file, merged with its bases, or that of a record's scenario."""
 
     tree: Node
     paths: tuple[Path, ...]
     """The file, its base, the base's base and so on."""
+    recorded_folders: tuple[Path, ...] | None = None
+    """Where the run of a record looked files up; None if this is no record."""
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """Folders of these files, in that order, each once."""
-        return tuple(dict.fromkeys(path.parent for path in self.paths))
+        """Where files are looked up: recorded folders, then those of the files; each once."""
+        recorded = self.recorded_folders or ()
+        return tuple(dict.fromkeys((*recorded, *(path.parent for path in self.paths))))
 
 
 def shipped_scenarios() -> dict[str, Path]:
@@ -37,7 +40,7 @@ def find_source(source: str | Path, folder: Path | None = None) -> Path:
     """Return the file that ``source`` means: a path, or the name of a shipped scenario.
 
     Args:
-        source: a path with the suffix .yaml or .yml, or a name.
+        source: a path with the suffix .yaml, .yml or .h5, a run's folder, or a name.
         folder: where relative paths begin; by default the working directory.
 
     Raises:
@@ -53,7 +56,7 @@ def find_source(source: str | Path, folder: Path | None = None) -> Path:
     raise ScenarioError(
         Problem(
             message=f"no such file: '{path}'",
-            expected=f"a YAML file, or a shipped scenario: {listing(list(shipped))}",
+            expected=f"a YAML file, a record, or a shipped scenario: {listing(list(shipped))}",
             suggestion=nearest(Path(source).stem, shipped),
         )
     )

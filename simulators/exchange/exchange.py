@@ -59,7 +59,9 @@ def _short_form(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
-Counterpart: TypeAlias = Annotated[CounterpartConfig, BeforeValidator(_short_form)]
+Counterpart: TypeAlias = Annotated[
+    CounterpartConfig, BeforeValidator(_short_form, json_schema_input_type=str | CounterpartConfig)
+]
 """A `CounterpartConfig`, or just the foreign name."""
 
 

@@ -11,7 +11,8 @@
     └── unfinished_rows/     only until the record is closed: rows that fill no chunk yet
 
 `RecordWriter` writes it, `open_record` reads it with xarray, and so does anything that reads
-netCDF-4 or HDF5. The names of the file's constants are in `layout`.
+netCDF-4 or HDF5; `recover_record` makes that true again of what a killed run has left. The names of
+the file's constants are in `layout`.
 """
 
 from gridloom.scenarios.results.record.layout import (
@@ -20,7 +21,10 @@ from gridloom.scenarios.results.record.layout import (
     RecordedModel,
     RunStatus,
 )
+from gridloom.scenarios.results.record.lock import folder_lock
+from gridloom.scenarios.results.record.origin import RecordedScenario, recorded_scenario
 from gridloom.scenarios.results.record.reader import open_record, record_status
+from gridloom.scenarios.results.record.recovery import Recovery, recover_record
 from gridloom.scenarios.results.record.writer import RecordWriter
 
 __all__ = [
@@ -28,7 +32,12 @@ __all__ = [
     "Compression",
     "RecordWriter",
     "RecordedModel",
+    "RecordedScenario",
+    "Recovery",
     "RunStatus",
+    "folder_lock",
     "open_record",
     "record_status",
+    "recorded_scenario",
+    "recover_record",
 ]

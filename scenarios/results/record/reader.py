@@ -1,11 +1,12 @@
 """Reads a record: finished, still running, or left behind by a run that was killed."""
 
-import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import h5py
+import numpy as np
 
 from gridloom.scenarios.results.record.layout import (
     FAILURE,
@@ -16,6 +17,7 @@ from gridloom.scenarios.results.record.layout import (
     RunStatus,
 )
 from gridloom.scenarios.results.record.rows import ValidRows, read_valid_rows
+from gridloom.scenarios.results.record.superblock import Superblock
 from gridloom.simulators.errors import RecordError
 
 if TYPE_CHECKING:
@@ -23,15 +25,8 @@ if TYPE_CHECKING:
 
 _READ: Mapping[str, Any] = {"swmr": True, "locking": "best-effort"}
 """A mode that a writer, alive or killed, does not hinder."""
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_SUPERBLOCK_BYTES = 48
-_SUPERBLOCK_VERSIONS = (2, 3)
 _WHOLE = 0.99
 """Share of a file that must be there."""
-_OPEN_FOR_WRITING = 11
-"""Where the superblock has flags, none in a file that was closed."""
-_END_OF_FILE = slice(28, 36)
-"""Where the superblock has the address at which the file ends."""
 
 
 def record_status(path: Path) -> tuple[RunStatus, str]:
@@ -40,8 +35,8 @@ def record_status(path: Path) -> tuple[RunStatus, str]:
     Raises:
         RecordError: the file is no record, or one of a newer schema.
     """
-    with _open(path) as root:
-        return RunStatus(int(root[STATUS][()])), str(root.attrs.get(FAILURE, ""))
+    with open_file(path) as root:
+        return status_of(root, path)
 
 
 def open_record(path: Path | str) -> "xarray.DataTree":
@@ -56,7 +51,7 @@ def open_record(path: Path | str) -> "xarray.DataTree":
     import xarray as xr
 
     path = Path(path)
-    with _open(path) as root:
+    with open_file(path) as root, reading(path):
         valid = read_valid_rows(root)
     stored = xr.open_datatree(path, engine="h5netcdf", driver_kwds=dict(_READ))
     record = xr.DataTree.from_dict(
@@ -91,43 +86,73 @@ def _with_rows(group: "xarray.Dataset", valid: ValidRows | None) -> "xarray.Data
     return xr.Dataset(variables, attrs=group.attrs)
 
 
-def _open(path: Path) -> Any:
-    """Open the HDF5 file and make sure that it is a record this version reads."""
+def open_file(path: Path) -> Any:
+    """Open the HDF5 file of a record, be it written now or left behind by a killed run.
+
+    Raises:
+        RecordError: the file is no record, or one of a newer schema.
+    """
     _refuse_truncated(path)
     try:
         root = h5py.File(path, "r", **_READ)
     except FileNotFoundError:
         raise RecordError(f"there is no record '{path}'") from None
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         raise RecordError(f"'{path}' is not a record of gridloom: {error}") from error
-    schema = root.attrs.get(SCHEMA_ATTRIBUTE)
-    if schema is None or STATUS not in root:
+    try:
+        require_record(root, path)
+    except BaseException:
         root.close()
+        raise
+    return root
+
+
+def require_record(root: Any, path: Path) -> None:
+    """Make sure that an open HDF5 file is a record that this version reads.
+
+    Raises:
+        RecordError: it is none.
+    """
+    with reading(path):
+        schema = root.attrs.get(SCHEMA_ATTRIBUTE)
+        has_status = STATUS in root
+    if not isinstance(schema, int | np.integer) or not has_status:
         raise RecordError(f"'{path}' is not a record of gridloom")
     if schema > SCHEMA_VERSION:
-        root.close()
         raise RecordError(
             f"'{path}' has schema {schema}, this gridloom reads up to {SCHEMA_VERSION}: upgrade it"
         )
-    return root
+
+
+def status_of(root: Any, path: Path) -> tuple[RunStatus, str]:
+    """Return how the run of an open record ended, and why if it did not complete.
+
+    Raises:
+        RecordError: the record is damaged.
+    """
+    with reading(path):
+        return RunStatus(int(root[STATUS][()])), str(root.attrs.get(FAILURE, ""))
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn whatever h5py raises about a file's content into a `RecordError`."""
+    try:
+        yield
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError) as error:
+        raise RecordError(f"the record '{path}' is damaged: {error}") from error
 
 
 def _refuse_truncated(path: Path) -> None:
     """Refuse a file that was closed and is shorter than it says, as after a broken copy.
 
     A reader in SWMR mode takes missing metadata for metadata still to be written and tries again,
-    for hours. Superblocks of version 2 and 3, the only ones that a record has, tell the address of
-    the end of the file and whether it is open for writing (HDF5 file format specification, II.A).
-    What a full disk did not take at the very end does no harm.
+    for hours. What a full disk did not take at the very end does no harm.
     """
     try:
-        with path.open("rb") as file:
-            superblock = file.read(_SUPERBLOCK_BYTES)
-            length = file.seek(0, os.SEEK_END)
-    except OSError:
+        superblock = Superblock.read(path)
+    except RecordError:
         return  # opening it properly says why
-    is_complete = len(superblock) == _SUPERBLOCK_BYTES and superblock[8] in _SUPERBLOCK_VERSIONS
-    if superblock.startswith(_SIGNATURE) and is_complete:
-        end = int.from_bytes(superblock[_END_OF_FILE], "little")
-        if length < _WHOLE * end and not superblock[_OPEN_FOR_WRITING]:
-            raise RecordError(f"'{path}' is truncated: {length} of {end} bytes are there")
+    length = path.stat().st_size
+    if length < _WHOLE * superblock.end and superblock.is_closed:
+        raise RecordError(f"'{path}' is truncated: {length} of {superblock.end} bytes are there")
