@@ -11,7 +11,11 @@ from pathlib import Path
 from gridloom.scenarios.schema import Scenario
 
 _DEPENDENCIES = (
+    "dss-python",
+    "dss_python_backend",
+    "fmpy",
     "h5py",
+    "helics",
     "highspy",
     "mosaik",
     "numpy",
@@ -19,6 +23,7 @@ _DEPENDENCIES = (
     "power-grid-model",
     "pydantic",
     "pyomo",
+    "pythonfmu",
     "xarray",
 )
 

@@ -30,6 +30,8 @@ class EngineName(StrEnum):
     """power-grid-model: fast, the default."""
     PANDAPOWER = "pandapower"
     """pandapower's `runpp` and `runpp_3ph`: slower, supports voltage-controlled generators."""
+    OPENDSS = "opendss"
+    """OpenDSS (needs the extra `opendss`): another solver's word on the same network."""
 
 
 class Phases(StrEnum):

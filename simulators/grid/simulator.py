@@ -73,9 +73,9 @@ class Grid(Model):
 
     def __init__(self, config: GridConfig, context: BuildContext) -> None:
         super().__init__(context, config.step_size)
-        self.network = read_network(config, context)
+        self.network = self._read(config, context)
         self.connection_points = self.network.connection_points.names
-        self.unbalanced = _is_unbalanced(config.phases, self.network)
+        self.unbalanced = self._solves_phases(config, self.network)
         """Whether three phases are solved."""
         self._limits_pu = config.voltage_limits_pu
         self._holds = config.on_divergence is OnDivergence.HOLD
@@ -85,6 +85,14 @@ class Grid(Model):
         self._phase_weights = mask / mask.sum(axis=1, keepdims=True)
         self._last_voltage_pu: FloatArray | None = None
         self._unsolved_steps = 0
+
+    def _read(self, config: GridConfig, context: BuildContext) -> Network:
+        """Return the network that the configuration means."""
+        return read_network(config, context)
+
+    def _solves_phases(self, config: GridConfig, network: Network) -> bool:
+        """Whether three phases are solved."""
+        return _is_unbalanced(config.phases, network)
 
     @property
     @override
@@ -221,6 +229,10 @@ def build_engine(name: EngineName, network: Network, *, unbalanced: bool) -> Pow
         from gridloom.simulators.grid.pgm import PowerGridModelEngine
 
         return PowerGridModelEngine(network, unbalanced=unbalanced)
+    if name is EngineName.OPENDSS:
+        from gridloom.simulators.opendss.engine import OpenDssEngine
+
+        return OpenDssEngine(network, unbalanced=unbalanced)
     from gridloom.simulators.grid.pandapower import PandapowerEngine
 
     return PandapowerEngine(network, unbalanced=unbalanced)

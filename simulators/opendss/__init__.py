@@ -1,0 +1,1 @@
+"""OpenDSS as the grid: users' own circuits, and an engine for gridloom's networks."""
