@@ -60,19 +60,29 @@ def run(
     force: Annotated[
         bool, typer.Option("--force", help="Compute even if an identical run is complete.")
     ] = False,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Tell where the wall time went, and write a time line.")
+    ] = False,
     allow_external: _AllowExternal = False,
 ) -> None:
     """Run a scenario (all its variants), write record, KPIs and report, and compare variants."""
     from gridloom.scenarios.bounds import bounds_source
     from gridloom.scenarios.display import print_runs
     from gridloom.scenarios.evaluation import compare_variants
+    from gridloom.scenarios.progress import show_warnings
     from gridloom.scenarios.runner import run_variant
+    from gridloom.scenarios.supervision.watchdog import may_end_process
 
     document = _read(source, overrides, allow_external=allow_external)
     chosen: list[str | None] = [variant] if variant else [*document.variants] or [None]
-    runs = [run_variant(document, name, out, force=force) for name in chosen]
+    with may_end_process(), show_warnings():
+        runs = [run_variant(document, name, out, force=force, trace=trace) for name in chosen]
     bounds = bounds_source(document, out)
     print_runs(runs, compare_variants([each.folder for each in runs], out, bounds=bounds))
+    if trace:
+        from gridloom.scenarios.display_wall_times import print_wall_times
+
+        print_wall_times(runs)
 
 
 @app.command()
@@ -342,6 +352,85 @@ def serve(
         once=once,
         ready=lambda at, on: print(f"serving {model} at {at}:{on}", flush=True),
     )
+
+
+@app.command()
+def check(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="TARGET",
+            help="A command in quotation marks with {address} in it, host:port, or module:Class.",
+        ),
+    ],
+    role: Annotated[
+        str | None,
+        typer.Option("--role", metavar="ROLE", help="pv, load, ev_fleet, grid, market, controller"),
+    ] = None,
+    settings: Annotated[
+        list[str], typer.Option("--set", metavar="KEY=VALUE", help="A parameter of init.")
+    ] = [],  # noqa: B006
+    parameters: Annotated[
+        str, typer.Option("--parameters", metavar="JSON", help="Parameters of init.")
+    ] = "{}",
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help="Default: the first public one.")
+    ] = None,
+    create: Annotated[
+        str, typer.Option("--create", metavar="JSON", help="Parameters of the model.")
+    ] = "{}",
+    inputs: Annotated[
+        str, typer.Option("--inputs", metavar="JSON", help="Inputs it needs, by attribute.")
+    ] = "{}",
+    steps: Annotated[int, typer.Option("--steps", metavar="N", min=1)] = 24,
+    step_size: Annotated[str, typer.Option("--step-size", metavar="DURATION")] = "1min",
+    start_timeout: Annotated[str, typer.Option("--start-timeout", metavar="DURATION")] = "60s",
+    step_timeout: Annotated[str, typer.Option("--step-timeout", metavar="DURATION")] = "10s",
+    stop_timeout: Annotated[str, typer.Option("--stop-timeout", metavar="DURATION")] = "10s",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Also write the report there.")
+    ] = None,
+) -> None:
+    """Check whether a simulator of any language keeps to the mosaik API, and how to couple it."""
+    from gridloom.scenarios.check_options import options_of, write_report
+    from gridloom.scenarios.display_conformance import print_conformance
+    from gridloom.simulators.conformance import check as check_simulator
+
+    options = options_of(
+        role=role,
+        settings=settings,
+        json_texts={"parameters": parameters, "create": create, "inputs": inputs},
+        model=model,
+        steps=steps,
+        step_size_s=_seconds(step_size, "--step-size"),
+        start_timeout_s=_seconds(start_timeout, "--start-timeout"),
+        step_timeout_s=_seconds(step_timeout, "--step-timeout"),
+        stop_timeout_s=_seconds(stop_timeout, "--stop-timeout"),
+    )
+    report = check_simulator(target, options)
+    print_conformance(report)
+    if json_file is not None:
+        write_report(report, json_file)
+    if not report.passed:
+        raise typer.Exit(3)
+
+
+@app.command()
+def new(
+    what: Annotated[str, typer.Argument(metavar="simulator|controller|scenario")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Of its files, as a Python module has it.")
+    ],
+    language: Annotated[
+        str, typer.Option("--language", metavar="LANGUAGE", help="python or java")
+    ] = "python",
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where its files go.")] = Path(),
+) -> None:
+    """Write a working simulator, controller or scenario to start from, with its test."""
+    from gridloom.scenarios.skeletons import write_skeleton
+
+    for path in write_skeleton(what, name, language=language, folder=out):
+        print(path)
 
 
 def _seconds(duration: str, option: str) -> int:

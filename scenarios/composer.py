@@ -6,10 +6,11 @@ in one call are ordered by the hash seed), no redirection of warnings and loggin
 """
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -26,6 +27,7 @@ from gridloom.scenarios.supervision.proxies import (
 from gridloom.scenarios.supervision.remote import RemoteModel
 from gridloom.scenarios.supervision.supervisor import Supervisor
 from gridloom.scenarios.supervision.watchdog import Watchdog
+from gridloom.scenarios.tracing import Tracing
 from gridloom.simulators.errors import SimulatorError
 from gridloom.simulators.model import Direction, FloatArray, Model, Outputs
 from gridloom.simulators.mosaik_adapter import POPULATION, ModelSimulator, Observer
@@ -36,9 +38,11 @@ if TYPE_CHECKING:
 Sink: TypeAlias = Callable[[int, Mapping[str, Mapping[str, FloatArray]]], None]
 """Receives the simulation time and, by model and signal, what was sent for that time."""
 
+_log = logging.getLogger(__name__)
 _NEVER_S = 1e9
 """Time limits are the supervision's, not mosaik's."""
 _OBSERVER = "gridloom_observer"
+_MOST_TRIES = 10
 
 
 @dataclass(kw_only=True)
@@ -50,6 +54,8 @@ class Surroundings:
     """The models that another process computes, by name."""
     limits_s: Mapping[str, float] = field(default_factory=dict)
     """Wall time that a step may take, by model; no limit where there is none."""
+    tracing: Tracing = field(default_factory=Tracing)
+    """Takes the time of all steps."""
     when_started: Callable[[], None] = lambda: None
     """Called once every simulator runs, before the first step."""
 
@@ -58,10 +64,6 @@ class Surroundings:
 class Outcome:
     """What is known of the models after a run, by name."""
 
-    busy_s: Mapping[str, float]
-    """Wall time spent in the model's steps, wherever it is computed."""
-    waited_s: Mapping[str, float]
-    """Wall time between requests and replies of models elsewhere, their steps included."""
     summaries: Mapping[str, Mapping[str, float]]
     """Each model's counters."""
 
@@ -122,7 +124,10 @@ class _Simulation:
                 return self._run(world, watchdog)
             finally:
                 supervisor.detach()
-                world.loop.run_until_complete(self._stop_elsewhere())
+                try:
+                    world.loop.run_until_complete(self._stop_elsewhere())
+                finally:
+                    self._close_models()
 
     def _run(self, world: mosaik.World, watchdog: Watchdog) -> Outcome:
         around, models = self.surroundings, self.models
@@ -136,11 +141,12 @@ class _Simulation:
         step_s = math.gcd(*(model.step_size for model in models.values()))
         progress = _observe(world, models, populations, step_s, self.sink)
         around.when_started()
-        world.run(until=self.duration_s, print_progress=False, shutdown=False)
+        with around.tracing.stepping():
+            world.run(until=self.duration_s, print_progress=False, shutdown=False)
         around.supervisor.check()
         if progress[0] < self.duration_s - step_s:
             raise SimulatorError("mosaik", progress[0], "the simulation stopped before its end")
-        return world.loop.run_until_complete(self._outcome(simulators))
+        return world.loop.run_until_complete(self._outcome())
 
     async def _start_elsewhere(self) -> None:
         """Start everything that is computed elsewhere, all at once."""
@@ -153,6 +159,14 @@ class _Simulation:
         """Let everything that is computed elsewhere finish, all at once."""
         await asyncio.gather(*(r.stop() for r in self.surroundings.elsewhere.values()))
 
+    def _close_models(self) -> None:
+        """Close every model, also those that never stepped; one that fails hinders no other."""
+        for name, model in self.models.items():
+            try:
+                model.close()
+            except Exception as error:  # noqa: BLE001 -- whatever a model raises
+                _log.warning("'%s' did not end well: %s: %s", name, type(error).__name__, error)
+
     def _initial_outputs(self, coupling: Coupling) -> Outputs:
         """Return what stands in for a value that comes late, where it comes first."""
         if not coupling.is_fed_back:
@@ -164,19 +178,17 @@ class _Simulation:
     def _proxy(self, name: str, simulator: ModelSimulator, watchdog: Watchdog) -> MakeProxy:
         """Return what makes mosaik's way to a model."""
         around = self.surroundings
-        remote = around.elsewhere.get(name)
+        remote, stopwatch = around.elsewhere.get(name), around.tracing.stopwatch(name)
         if remote is not None:
-            return lambda _: RemoteProxy(simulator, remote)
+            return lambda _: RemoteProxy(simulator, remote, (watchdog, stopwatch))
         limit_s = around.limits_s.get(name, math.inf)
         return lambda mosaik_remote: InProcessProxy(
-            simulator, mosaik_remote, (around.supervisor, watchdog), limit_s
+            simulator, mosaik_remote, (around.supervisor, watchdog, stopwatch), limit_s
         )
 
-    async def _outcome(self, simulators: Mapping[str, ModelSimulator]) -> Outcome:
+    async def _outcome(self) -> Outcome:
         elsewhere = self.surroundings.elsewhere
         return Outcome(
-            busy_s={name: simulator.busy_s for name, simulator in simulators.items()},
-            waited_s={name: remote.waited_s for name, remote in elsewhere.items()},
             summaries={
                 name: await elsewhere[name].summary() if name in elsewhere else model.summary()
                 for name, model in self.models.items()
@@ -205,7 +217,14 @@ def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
-    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    for _ in range(_MOST_TRIES):
+        pending = [task for task in tasks if not task.done()]
+        if pending:
+            with suppress(KeyboardInterrupt, RuntimeError):  # told anew by those that it ended
+                loop.run_until_complete(asyncio.wait(pending))
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            task.exception()  # the one that ended the run has been raised
 
 
 def _start(world: mosaik.World, name: str, make_proxy: MakeProxy) -> Any:

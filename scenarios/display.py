@@ -28,7 +28,7 @@ def print_runs(runs: Sequence[Run], written: WrittenComparison | None = None) ->
         _print_side_by_side(console, written.comparison)
         for run in runs:
             console.print(
-                f"{_name(run)}: {_done(run)}, {_short(run.folder.report)}",
+                f"{_name(run)}: {_done(run)}, {short_path(run.folder.report)}",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -38,7 +38,7 @@ def print_runs(runs: Sequence[Run], written: WrittenComparison | None = None) ->
     for run in runs:
         console.print(f"{_name(run)}: {_done(run)}", highlight=False)
         for path in (run.folder.report, run.folder.record, run.folder.kpis):
-            console.print(f"  {_short(path)}", highlight=False, soft_wrap=True)
+            console.print(f"  {short_path(path)}", highlight=False, soft_wrap=True)
 
 
 def print_comparison(written: WrittenComparison) -> None:
@@ -96,7 +96,7 @@ def _headline_table(comparison: Comparison, places: Sequence[int]) -> Table:
 
 def _print_files(console: Console, written: WrittenComparison) -> None:
     for path in (written.page, written.table):
-        console.print(_short(path), highlight=False, markup=False, soft_wrap=True)
+        console.print(short_path(path), highlight=False, markup=False, soft_wrap=True)
 
 
 def _name(run: Run) -> str:
@@ -108,7 +108,7 @@ def _done(run: Run) -> str:
 
 
 def _kpi_table(runs: Sequence[Run]) -> Table:
-    title = runs[0].scenario.title or runs[0].scenario.name
+    title = escape(runs[0].scenario.title or runs[0].scenario.name)
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("")
     for run in runs:
@@ -150,7 +150,7 @@ def _unit(kpi: Kpi) -> str:
     return "" if kpi.unit == "1" else kpi.unit
 
 
-def _short(path: Path) -> str:
+def short_path(path: Path) -> str:
     """Return the path as the user would type it from here."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
@@ -168,7 +168,7 @@ def print_inventory() -> None:
         scenarios.add_column(heading)
     for name in sorted(shipped_scenarios()):
         document = read_scenario(name)
-        scenarios.add_row(name, document.title, ", ".join(document.variants))
+        scenarios.add_row(name, escape(document.title), ", ".join(document.variants))
     console.print(scenarios)
     for kind in ("simulators", "controllers"):
         table = Table(title=kind.capitalize(), title_justify="left", box=None, pad_edge=False)

@@ -27,9 +27,9 @@ def print_description(document: ScenarioDocument, variant: str | None) -> None:
     composition = compose(document, document.scenario(variant))
     scenario = composition.scenario
     console = Console()
-    console.print(f"[bold]{scenario.title or scenario.name}[/bold]", highlight=False)
+    console.print(f"[bold]{escape(scenario.title or scenario.name)}[/bold]", highlight=False)
     if scenario.description:
-        console.print(scenario.description.strip(), highlight=False)
+        console.print(scenario.description.strip(), highlight=False, markup=False)
     console.print(
         f"{scenario.start.isoformat()}, {format_duration(scenario.duration_s)}, "
         f"seed {scenario.seed}, variants: {', '.join(document.variants) or 'none'}"

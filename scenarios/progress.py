@@ -1,5 +1,6 @@
 """How far a run is: simulated time, speed and time to go, for people and for logs."""
 
+import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -9,9 +10,12 @@ from time import perf_counter
 from types import FrameType
 from typing import Protocol, TextIO
 
+from typing_extensions import override
+
 from gridloom.scenarios.run_folder import Interrupted
 
 _PLAIN_INTERVAL_S = 10.0
+_MOST_WARNINGS = 10
 
 
 class Progress(Protocol):
@@ -89,6 +93,33 @@ class _Lines:
 
 def _speed(time_s: int, elapsed_s: float) -> str:
     return f"{time_s / max(elapsed_s, 1e-9):,.0f}x real time"
+
+
+@contextmanager
+def show_warnings() -> Iterator[None]:
+    """Say on standard error what is logged as a warning, the first few of a run."""
+    logger, handler = logging.getLogger("gridloom"), _Warnings(logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+class _Warnings(logging.Handler):
+    """Prints warnings; errors end the run and are printed then."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self._left = _MOST_WARNINGS
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno != logging.WARNING or self._left < 0:
+            return
+        more = "there are more of them: see run.log"
+        sys.stderr.write(f"warning: {record.getMessage() if self._left else more}\n")
+        self._left -= 1
 
 
 @contextmanager

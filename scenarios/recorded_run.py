@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from time import perf_counter
 from typing import Self
 
 from gridloom.controllers.controller import Controller
@@ -13,21 +12,32 @@ from gridloom.scenarios.identity import run_digest
 from gridloom.scenarios.progress import show_progress, stop_on_signal
 from gridloom.scenarios.provenance import provenance
 from gridloom.scenarios.results.record import RecordedModel, RecordWriter, RunStatus
+from gridloom.scenarios.results.wall_times import ATTRIBUTE, WallTimes
 from gridloom.scenarios.run_folder import Interrupted, RunFolder
 from gridloom.scenarios.supervision.blueprint import Blueprint
 from gridloom.scenarios.supervision.placing import configs, models_elsewhere
 from gridloom.scenarios.supervision.supervisor import Supervisor
+from gridloom.scenarios.tracing import Tracing
 from gridloom.simulators.errors import GridloomError
 from gridloom.simulators.model import Direction, FloatArray, Model
+from gridloom.simulators.remote.text import printable
 
 _log = logging.getLogger(__name__)
 
 
-def record_run(composition: Composition, folder: RunFolder) -> None:
+def record_run(composition: Composition, folder: RunFolder, tracing: Tracing) -> WallTimes:
     """Simulate and stream to the record; whatever happens, the record is closed and readable.
 
     The record is created once every simulator runs: where one cannot be started, nothing is
     written.
+
+    Args:
+        composition: what is simulated.
+        folder: where the record is written.
+        tracing: takes the time from now on.
+
+    Returns:
+        Where the wall time went, as the record says too.
 
     Raises:
         GridloomError: the run failed, or was interrupted.
@@ -46,11 +56,12 @@ def record_run(composition: Composition, folder: RunFolder) -> None:
     with ExitStack() as stack:
         check = stack.enter_context(stop_on_signal(interrupt))
         progress = stack.enter_context(show_progress(title, scenario.duration_s))
-        recording = stack.enter_context(_Recording(composition, folder))
+        recording = stack.enter_context(_Recording(composition, folder, tracing))
         surroundings = Surroundings(
             supervisor=supervisor,
             elsewhere=elsewhere,
             limits_s={n: float(c.step_timeout) for n, (_, c) in configs(scenario).items()},
+            tracing=tracing,
             when_started=recording.begin,
         )
         sink = recording.sink((check, progress))
@@ -61,19 +72,22 @@ def record_run(composition: Composition, folder: RunFolder) -> None:
         finally:
             for name, remote in elsewhere.items():
                 if remote.complaint:
-                    _log.warning("simulator '%s' %s", name, remote.complaint)
+                    _log.warning("'%s' %s", name, remote.complaint)
+    return recording.wall_times
 
 
 class _Recording:
     """The record of one run, from its first row to the status that its end deserves."""
 
-    def __init__(self, composition: Composition, folder: RunFolder) -> None:
+    def __init__(self, composition: Composition, folder: RunFolder, tracing: Tracing) -> None:
         self._composition = composition
         self._folder = folder
         self._models = {m.name: m for m in _recorded_models(composition)}
         self._writer: RecordWriter | None = None
-        self._begin_s = perf_counter()
+        self._tracing = tracing
         self.outcome: Outcome | None = None
+        self.wall_times = tracing.wall_times()
+        """Up to the end of the run; final once it has ended."""
 
     def __enter__(self) -> Self:
         return self
@@ -87,7 +101,9 @@ class _Recording:
             self._folder.partial_record,
             start=scenario.start,
             models=list(self._models.values()),
-            provenance=provenance(scenario, digest, composition.folders),
+            provenance=provenance(
+                scenario, digest, composition.folders, ask_git=not composition.from_record
+            ),
             compression=scenario.record.compression,
             float32=scenario.record.float32,
         )
@@ -95,16 +111,19 @@ class _Recording:
     def sink(self, listeners: Sequence[Callable[[int], None]]) -> Sink:
         """Return what takes over the rows, and then tells the listeners the time."""
         step_sizes = {name: model.step_size for name, model in self._models.items()}
+        stopwatch = self._tracing.recording
 
         def take(time_s: int, outputs: Mapping[str, Mapping[str, FloatArray]]) -> None:
             writer = self._writer
             assert writer is not None  # noqa: S101 -- rows come after `begin`
+            stopwatch.begin(time_s)
             for name, step_size in step_sizes.items():
                 if time_s % step_size == 0:
                     writer.write(name, time_s, outputs[name])
             writer.advance(time_s + 1)
             for listen in listeners:
                 listen(time_s)
+            stopwatch.end()
 
         return take
 
@@ -113,8 +132,7 @@ class _Recording:
             return
         status, message = _status(error)
         outcome = self.outcome
-        busy = {} if outcome is None else outcome.busy_s
-        waited = {} if outcome is None else outcome.waited_s
+        times = self.wall_times = self._tracing.wall_times()
         summaries = (
             {name: model.summary() for name, model in self._composition.models.items()}
             if outcome is None
@@ -124,9 +142,9 @@ class _Recording:
             status,
             message=message,
             attributes={
-                "wall_time_s": perf_counter() - self._begin_s,
-                **{f"wall_time_{name}_s": seconds for name, seconds in busy.items()},
-                **{f"wall_time_waited_{name}_s": seconds for name, seconds in waited.items()},
+                "wall_time_s": times.total_s,
+                **{f"wall_time_{name}_s": each.step_s for name, each in times.models.items()},
+                ATTRIBUTE: times.as_json(),
             },
             summaries=summaries,
         )
@@ -139,10 +157,12 @@ def _status(error: BaseException | None) -> tuple[RunStatus, str]:
             return RunStatus.COMPLETE, ""
         case Interrupted():
             return RunStatus.INTERRUPTED, str(error)
+        case KeyboardInterrupt():
+            return RunStatus.INTERRUPTED, "interrupted twice"
         case GridloomError():
-            return RunStatus.FAILED, str(error)
+            return RunStatus.FAILED, printable(str(error))
         case _:
-            return RunStatus.FAILED, f"{type(error).__name__}: {error}"
+            return RunStatus.FAILED, printable(f"{type(error).__name__}: {error}")
 
 
 def _recorded_models(composition: Composition) -> list[RecordedModel]:

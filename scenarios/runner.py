@@ -16,8 +16,11 @@ from gridloom.scenarios.identity import run_digest
 from gridloom.scenarios.reader import ScenarioDocument, read_scenario
 from gridloom.scenarios.recorded_run import record_run
 from gridloom.scenarios.results.kpis.kpi import Kpi, read_kpis_csv
+from gridloom.scenarios.results.wall_times import WallTimes
 from gridloom.scenarios.run_folder import RunFolder
 from gridloom.scenarios.schema import Scenario
+from gridloom.scenarios.trace_events import write_trace
+from gridloom.scenarios.tracing import Tracing
 from gridloom.simulators.errors import GridloomError
 
 _log = logging.getLogger(__name__)
@@ -35,34 +38,43 @@ class Run:
     wall_time_s: float
 
 
-def run(
+def run(  # noqa: PLR0913 -- the options of the command line
     source: str | Path,
     *,
     out: Path | str = "outputs",
     overrides: Sequence[str] = (),
     variant: str | None = None,
     force: bool = False,
+    allow_external: bool = False,
+    trace: bool = False,
 ) -> list[Run]:
     """Run a scenario, or all its variants, and return the complete runs.
 
     Args:
-        source: a shipped scenario's name, or the path of a YAML file.
+        source: a shipped scenario's name, the path of a YAML file, or a record to run again.
         out: folder below which each run gets its own.
         overrides: 'key.path=value', as `--set` takes them.
         variant: run only this one.
         force: compute even if an identical complete run exists.
+        allow_external: let a record import modules and start programs, as a scenario file may.
+        trace: write a time line of the steps' wall times beside the record.
 
     Raises:
         ScenarioError: the input is wrong; nothing was written.
         SimulatorError: a model failed; the record holds everything up to then.
     """
-    document = read_scenario(source, overrides)
+    document = read_scenario(source, overrides, allow_external=allow_external)
     chosen: list[str | None] = [variant] if variant else [*document.variants] or [None]
-    return [run_variant(document, name, Path(out), force=force) for name in chosen]
+    return [run_variant(document, name, Path(out), force=force, trace=trace) for name in chosen]
 
 
 def run_variant(
-    document: ScenarioDocument, variant: str | None, out: Path, *, force: bool = False
+    document: ScenarioDocument,
+    variant: str | None,
+    out: Path,
+    *,
+    force: bool = False,
+    trace: bool = False,
 ) -> Run:
     """Run one variant of a scenario, unless an identical run is already complete."""
     begin = perf_counter()
@@ -84,8 +96,12 @@ def run_variant(
             for remark in model.remarks():
                 _log.info("%s: %s", name, remark)
         with _telling_where(folder), located(document, scenario):
-            record_run(composition, folder)
+            tracing = Tracing(scenario.duration_s if trace else None)
+            times = record_run(composition, folder, tracing)
+        folder.trace.unlink(missing_ok=True)  # of an earlier run
         folder.finish()
+        if trace:
+            _write_trace(folder, tracing, times)
         kpis = evaluate(folder)
         wall_time_s = perf_counter() - begin
         _log.info("complete in %.1f s", wall_time_s)
@@ -96,6 +112,14 @@ def run_variant(
         computed=True,
         wall_time_s=wall_time_s,
     )
+
+
+def _write_trace(folder: RunFolder, tracing: Tracing, times: WallTimes) -> None:
+    """Write the time line; the run is complete also where that fails."""
+    try:
+        write_trace(tracing, times, folder.trace, {"run": folder.path.name})
+    except OSError as error:
+        _log.warning("cannot write %s: %s", folder.trace, error.strerror)
 
 
 @contextmanager

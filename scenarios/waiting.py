@@ -94,7 +94,7 @@ def _destinations(links: Iterable[Link]) -> dict[str, tuple[str, ...]]:
 
 def _shortest(onwards: Mapping[str, Sequence[str]], start: str, end: str) -> tuple[str, ...]:
     """Return the shortest way from start to end, both included; () if there is none."""
-    ways = {start: (start,)}
+    ways: dict[str, tuple[str, ...]] = {start: (start,)}
     frontier = [start]
     for here in frontier:  # grows while it is walked through: breadth first
         if here == end:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gridloom.scenarios.results.record.layout import FAILURE, STATUS, STEP_SIZE, RunStatus
+from gridloom.scenarios.results.wall_time_lines import wall_time_lines
 from gridloom.scenarios.results.wording import DASH, LocalTime, counted, number, span
 from gridloom.simulators.errors import RecordError
 
@@ -23,6 +24,7 @@ _UNITS = {"1": "", "percent": "%", "kVA h": "kVAh"}
 """How units are printed, where not as UDUNITS reads them."""
 _TEMPLATE = Path(__file__).with_name("report.html")
 _WALL_TIME = "wall_time_{}_s"
+_TRACE = "trace.json"
 _PROVENANCE = (
     ("created", "computed at"),
     ("gridloom_version", "gridloom"),
@@ -59,7 +61,8 @@ def write_report(record: "xr.DataTree", kpis: "Sequence[Kpi]", path: Path) -> No
     """Write the report of a run as one self-contained HTML page.
 
     Parts that the record does not have (no grid, no market, no vehicles) are left out. Equal
-    records and KPIs give equal bytes.
+    records and KPIs give equal bytes, but for the link to a time line (`trace.json`) that lies
+    beside the page.
 
     Args:
         record: as `open_record` gives it.
@@ -78,7 +81,9 @@ def write_report(record: "xr.DataTree", kpis: "Sequence[Kpi]", path: Path) -> No
     )
     environment.filters["data_uri"] = _data_uri
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    page = template.render(**_content(record, kpis, report_figures(record)))
+    page = template.render(
+        **_content(record, kpis, report_figures(record)), has_trace=path.with_name(_TRACE).is_file()
+    )
     try:
         path.write_text(page, encoding="utf-8", newline="\n")
     except OSError as error:
@@ -102,6 +107,7 @@ def _content(
         "figures": figures,
         "models": _models(record),
         "wall_time": _duration(record.attrs.get("wall_time_s")),
+        "wall_times": wall_time_lines(record.attrs),
         "provenance": [
             (label, attributes[name]) for name, label in _PROVENANCE if attributes.get(name)
         ],

@@ -1,9 +1,11 @@
 """Models that are computed elsewhere: served by gridloom in another process, or foreign."""
 
 import os
+import shutil
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -11,9 +13,9 @@ from typing_extensions import override
 
 from gridloom.scenarios.supervision.blueprint import Blueprint
 from gridloom.scenarios.supervision.supervisor import Supervisor
-from gridloom.simulators.errors import GridloomError, Key, ScenarioError, SimulatorError
+from gridloom.simulators.errors import GridloomError, Key, Problem, ScenarioError, SimulatorError
 from gridloom.simulators.external.foreign import Foreign
-from gridloom.simulators.external.local import LocalPeer
+from gridloom.simulators.external.local import LocalPeer, as_failure
 from gridloom.simulators.external.stepping import ForeignStepper, find_class
 from gridloom.simulators.model import Inputs, Model, Outputs
 from gridloom.simulators.quantities import Connect, ModelConfig
@@ -39,9 +41,9 @@ class RemoteModel(ABC):
         self.config = config
         self._key = key
         self.busy_s = 0.0
-        """Wall time spent in the model's steps, as far as the other side says."""
-        self.waited_s = 0.0
-        """Wall time from requests to replies, the steps included."""
+        """Wall time spent in the model's steps; of a foreign simulator, also on the way to it."""
+        self.is_here = False
+        """Whether its steps block this very process: a foreign simulator's Python class."""
         self.complaint = ""
         """What did not go well at the end."""
         self.initial_outputs: Outputs = {}
@@ -59,11 +61,13 @@ class RemoteModel(ABC):
         """
         try:
             await self._supervisor.unless_fault(self._start())
-        except PeerFailure as failure:
-            error = self._error(failure)
-            raise error.below(self._key) if isinstance(error, ScenarioError) else error from failure
-        except ScenarioError as error:
-            raise error.below(self._key) from error
+        except (PeerFailure, GridloomError) as failure:
+            self._supervisor.check()  # whatever happened then is a consequence
+            error = self._error(failure) if isinstance(failure, PeerFailure) else failure
+            if isinstance(error, ScenarioError):
+                error = error.below(self._key)
+            self._supervisor.report(error)  # nobody else needs to start any more
+            raise error from failure
 
     async def advance(self, time: int, arrays: Inputs) -> Outputs:
         """Let the other side step, and return what the model sends.
@@ -74,13 +78,10 @@ class RemoteModel(ABC):
         self._supervisor.check()
         self._time = time
         self._supervisor.time = time
-        begin = perf_counter()
         try:
             return await self._advance(time, arrays)
         except PeerFailure as failure:
             raise self._error(failure) from failure
-        finally:
-            self.waited_s += perf_counter() - begin
 
     async def set_up(self) -> None:
         """Tell the other side that everything is connected."""
@@ -96,8 +97,12 @@ class RemoteModel(ABC):
     async def stop(self) -> None:
         """Let the other side finish, and end it; never fails."""
         peer, self._peer = self._peer, None
-        if peer is not None:
+        if peer is None:
+            return
+        try:
             self.complaint = await peer.stop(float(self.config.stop_timeout))
+        except Exception as error:  # noqa: BLE001 -- the others are to be stopped all the same
+            self.complaint = f"could not be stopped: {type(error).__name__}: {error}"
 
     def interrupt(self) -> None:
         """Stop waiting for the other side."""
@@ -205,6 +210,7 @@ class ForeignRemote(RemoteModel):
         super().__init__(model, foreign.config, key, supervisor)
         self._foreign = foreign
         self._stepper = ForeignStepper(foreign)
+        self.is_here = foreign.config.python is not None and self.config.placement == "inprocess"
 
     @override
     async def _start(self) -> None:
@@ -219,13 +225,19 @@ class ForeignRemote(RemoteModel):
     @override
     async def _advance(self, time: int, arrays: Inputs) -> Outputs:
         assert self._peer is not None  # noqa: S101 -- `start` comes first
-        return await self._stepper.advance(self._peer, time, arrays)
+        begin = perf_counter()  # the mosaik API does not tell computing from the way there
+        try:
+            return await self._stepper.advance(self._peer, time, arrays)
+        finally:
+            self.busy_s += perf_counter() - begin
 
     async def _reach(self, answer: Answer = refuse) -> Peer | LocalPeer:
         config = self._foreign.config
         timeout_s = float(config.start_timeout)
-        if config.python is not None and config.placement == "inprocess":
-            return LocalPeer(self._class(config.python)(), answer)
+        if config.python is not None and self.is_here:
+            found = self._class(config.python)
+            with as_failure():
+                return LocalPeer(found(), answer)
         if config.connect is not None:
             return await connect(
                 config.connect, on_end=self._ended, timeout_s=timeout_s, answer=answer
@@ -238,7 +250,9 @@ class ForeignRemote(RemoteModel):
             paths = [str(folder.resolve()) for folder in self._foreign.context.folders]
             before = [p for p in (os.environ.get("PYTHONPATH"),) if p]
             environment["PYTHONPATH"] = os.pathsep.join([*paths, *before])
-        program = Program(command=command or (), environment=environment)
+        command = command or ()
+        _require_program(command[0], environment)
+        program = Program(command=command, environment=environment)
         return await spawn(program, on_end=self._ended, timeout_s=timeout_s, answer=answer)
 
     def _class(self, name: str) -> type[Any]:
@@ -246,6 +260,24 @@ class ForeignRemote(RemoteModel):
 
         with first_on_path([str(folder.resolve()) for folder in self._foreign.context.folders]):
             return find_class(name)
+
+
+def _require_program(name: str, environment: Mapping[str, str]) -> None:
+    """Refuse a command that cannot be started.
+
+    Raises:
+        ScenarioError: no file of that name is found, or it is no program.
+    """
+    if shutil.which(name, path=environment.get("PATH")) is None:
+        what = "cannot be executed" if Path(name).exists() else "does not exist"
+        raise ScenarioError(
+            Problem(
+                message=f"the program '{name}' {what}",
+                key=("command",),
+                expected="a program on the search path, or the path of one from the folder in "
+                "which gridloom runs",
+            )
+        )
 
 
 def _quoted(title: str, text: str) -> str:

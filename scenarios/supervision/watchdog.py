@@ -2,8 +2,9 @@
 
 A thread looks at the clock. When a step takes too long, the main thread is woken up with a signal
 whose handler raises the error: that ends whatever is written in Python. Compiled code that never
-returns cannot be ended from within; after a grace the whole process is, if whoever runs us allows
-it, with the record as it was flushed last.
+returns, and code that swallows every error, cannot be ended from within; after a grace the whole
+process is, if whoever runs us allows it, with the record as it was flushed last. Compiled code that
+does not even let the thread run stays unnoticed: what may do that belongs in a process of its own.
 """
 
 import faulthandler
@@ -14,7 +15,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from time import monotonic
 from types import FrameType
 from typing import ClassVar
 
@@ -25,12 +25,11 @@ _GRACE_S = 5.0
 _SIGNAL = getattr(signal, "SIGALRM", signal.SIGINT)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Step:
     name: str
     time: int
     limit_s: float
-    deadline: float
 
 
 class Watchdog:
@@ -43,10 +42,11 @@ class Watchdog:
     def __init__(self) -> None:
         self._step: _Step | None = None
         self._alarmed: _Step | None = None
+        self._raised: _Step | None = None
 
     def begin(self, name: str, time: int, limit_s: float) -> None:
         """Note that the step of model ``name`` begins, which may take ``limit_s``."""
-        self._step = _Step(name, time, limit_s, monotonic() + limit_s)
+        self._step = _Step(name, time, limit_s)
 
     def end(self) -> None:
         """Note that the step has ended."""
@@ -73,24 +73,43 @@ class Watchdog:
             signal.signal(_SIGNAL, previous)
 
     def _watch(self, over: threading.Event, main_thread: int) -> None:
+        watched: _Step | None = None
+        waited_s = (
+            0.0  # not by the clock: while the process is stopped, as by Ctrl-Z, nothing hangs
+        )
         while not over.wait(_POLL_S):
             step = self._step
-            if step is None or monotonic() < step.deadline:
-                continue
-            if self._alarmed is not step:
-                self._alarmed = step
-                if hasattr(signal, "pthread_kill"):
-                    signal.pthread_kill(main_thread, _SIGNAL)
-                else:
-                    signal.raise_signal(_SIGNAL)
-            elif monotonic() > step.deadline + _GRACE_S and Watchdog.last_resort is not None:
-                Watchdog.last_resort(_error(step))
+            waited_s = waited_s + _POLL_S if step is watched else 0.0
+            watched = step
+            if step is not None and waited_s >= step.limit_s:
+                self._late(step, waited_s, main_thread)
+
+    def _late(self, step: _Step, waited_s: float, main_thread: int) -> None:
+        """Do something about a step that takes too long."""
+        if self._alarmed is not step:
+            self._alarmed = step
+            if hasattr(signal, "pthread_kill"):
+                signal.pthread_kill(main_thread, _SIGNAL)
+            else:
+                signal.raise_signal(_SIGNAL)
+        elif waited_s > step.limit_s + _GRACE_S and Watchdog.last_resort is not None:
+            Watchdog.last_resort(_error(step))
 
     def _raise(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         step = self._step
-        if step is not None and step is self._alarmed:
-            self._step = None
+        if step is not None and step is self._alarmed and step is not self._raised:
+            self._raised = step
             raise _error(step)
+
+
+@contextmanager
+def may_end_process() -> Iterator[None]:
+    """Allow the watchdog to end this process during the block; for the command line alone."""
+    Watchdog.last_resort = end_process
+    try:
+        yield
+    finally:
+        Watchdog.last_resort = None
 
 
 def end_process(error: SimulatorError) -> None:

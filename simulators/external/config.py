@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self, TypeAlias
 from pydantic import BeforeValidator, Field, model_validator
 
 from gridloom.simulators.exchange.exchange import ExchangeConfig, PlacedExchangeConfig
-from gridloom.simulators.quantities import Config, HostAndPort, ModelConfig
+from gridloom.simulators.quantities import Config, HostAndPort, InputFile, ModelConfig
 
 
 def _words(value: object) -> object:
@@ -64,7 +64,8 @@ class ForeignSimulatorConfig(ModelConfig, ExchangeConfig):
     """Keys that say which foreign simulator it is, what it creates and how it is coupled."""
 
     command: Command | None = None
-    """Starts the simulator, which connects to `{address}` (or mosaik's `%(addr)s`)."""
+    """Starts the simulator, which connects to `{address}` (or mosaik's `%(addr)s`); `{python}` is
+    the interpreter that runs gridloom."""
     python: PythonClass | None = None
     """Or its class, as in `mosaik_csv:CSV`, computed where `placement` says."""
     connect: HostAndPort | None = None
@@ -72,7 +73,11 @@ class ForeignSimulatorConfig(ModelConfig, ExchangeConfig):
     environment: dict[str, str] = Field(default_factory=dict)
     """Further environment variables of the started program."""
     parameters: dict[str, Any] = Field(default_factory=dict)
-    """Parameters of the simulator's `init`."""
+    """Parameters of the simulator's `init`; in texts, also of `create` and `command`, stand
+    `{start}` (2021-06-21 17:00:00), `{duration_s}`, `{step_size_s}` and `{seed}`."""
+    files: list[InputFile] = Field(default_factory=list)
+    """What it reads or consists of: part of the run's identity. Where a parameter, or a word of the
+    command, is one of them, the simulator is told its full path."""
     create: CreateConfig
     """What is created in it."""
     vector: bool = False
@@ -87,6 +92,12 @@ class ForeignSimulatorConfig(ModelConfig, ExchangeConfig):
             raise ValueError("'placement' is for 'python'; 'command' and 'connect' say where")
         if not self.sends and not self.receives:
             raise ValueError("without 'sends' and 'receives' it is coupled to nothing")
+        return self
+
+    @model_validator(mode="after")
+    def _own_resolution(self) -> Self:
+        if "time_resolution" in self.parameters:
+            raise ValueError("'time_resolution' is not to be given: a step of time is 1 s, always")
         return self
 
 

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from gridloom.simulators.errors import GridloomError
 from gridloom.simulators.remote.channel import Answer, RemoteFailure, with_traceback
 from gridloom.simulators.remote.peer import PeerFailure
+from gridloom.simulators.remote.text import printable
 
 
 class LocalPeer:
@@ -16,13 +18,13 @@ class LocalPeer:
         self._simulator = simulator
         simulator.mosaik = _MosaikCalls(answer)
 
-    async def call(self, method: str, *args: Any, timeout_s: float, **kwargs: Any) -> Any:  # noqa: ARG002
+    async def call(self, method: str, /, *args: Any, timeout_s: float, **kwargs: Any) -> Any:  # noqa: ARG002
         """Return what the method returns; the watchdog of the run bounds its time.
 
         Raises:
             PeerFailure: it raised something.
         """
-        with _as_failure():
+        with as_failure():
             function = getattr(self._simulator, method)
             kwargs = _known_to(function, kwargs)
             if not inspect.isgeneratorfunction(function):
@@ -36,8 +38,8 @@ class LocalPeer:
         """Let the simulator finish; return what went wrong, or ''."""
         try:
             self._simulator.finalize()
-        except Exception as error:  # noqa: BLE001 -- the others are to be stopped all the same
-            return f"failed to finish: {type(error).__name__}: {error}"
+        except (Exception, SystemExit) as error:  # noqa: BLE001 -- the others are to stop as well
+            return f"did not end well: {type(error).__name__}: {error}"
         return ""
 
 
@@ -62,7 +64,12 @@ async def _drive(generator: Any) -> Any:
     try:
         request = next(generator)
         while True:
-            request = generator.send(await request)
+            try:
+                answer = await request
+            except Exception as error:  # noqa: BLE001 -- the simulator may know what to do
+                request = generator.throw(error)
+            else:
+                request = generator.send(answer)
     except StopIteration as end:
         return end.value
 
@@ -78,10 +85,17 @@ def _known_to(function: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def _as_failure() -> Iterator[None]:
+def as_failure() -> Iterator[None]:
+    """Let whatever a simulator raises look as if it had come from another process.
+
+    Raises:
+        PeerFailure: it raised something, or wanted to end the process.
+    """
     try:
         yield
-    except Exception as error:
-        kind, message, *rest = with_traceback(error)
+    except GridloomError:  # the watchdog's
+        raise
+    except (Exception, SystemExit) as error:
+        kind, message, *rest = (printable(part) for part in with_traceback(error))
         failure = RemoteFailure(kind, message, "".join(rest).rstrip())
         raise PeerFailure(f"{kind}: {message}", remote=failure) from error

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gridloom.simulators.errors import Problem, ScenarioError, SimulatorError, listing, nearest
+from gridloom.simulators.exchange.exchange import Exchanged
 from gridloom.simulators.external.foreign import ELEMENT, Foreign
 
 _OLDEST_WITH_ADVANCE = 3
@@ -26,6 +27,25 @@ class Meta:
     def is_time_based(self) -> bool:
         """Whether it says itself when it steps, and all its data holds until then."""
         return self.type == "time-based"
+
+    @property
+    def knows_max_advance(self) -> bool:
+        """Whether its `step` takes the time until which nothing new can reach it."""
+        return self.api_version >= _OLDEST_WITH_ADVANCE
+
+    def triggers(self, model: str, attribute: str) -> bool:
+        """Whether an input of that name lets the simulator step, as mosaik reads its META."""
+        if self.type != "hybrid":
+            return self.type == "event-based"
+        entry = self.models.get(model, {})
+        if "trigger" in entry:
+            return _has(entry["trigger"], attribute)
+        return "non-trigger" in entry and not _has(entry["non-trigger"], attribute)
+
+
+def _has(attributes: object, attribute: str) -> bool:
+    """Whether a META's list of attributes, or true for all of them, includes one."""
+    return attribute in attributes if isinstance(attributes, list | tuple) else attributes is True
 
 
 def read_meta(name: str, answer: object) -> Meta:
@@ -90,21 +110,34 @@ def _model_problems(model: Foreign, meta: Meta) -> Iterator[Problem]:
 
 def _attribute_problems(model: Foreign, meta: Meta) -> Iterator[Problem]:
     """Yield every foreign attribute that no model of the simulator has."""
-    if any(entry.get("any_inputs") for entry in meta.models.values()):
-        return
-    for key, wanted in (("receives", model.receives), ("sends", model.sends)):
+    takes_all = any(entry.get("any_inputs") for entry in meta.models.values())
+    receives = () if takes_all else model.receives
+    for key, wanted in (("receives", receives), ("sends", model.sends)):
         for each in wanted:
-            kind = model.kind_of(each)
-            types = [(kind.type if kind else None) or model.config.create.model]
-            if kind is not None and kind.entity_ids is not None and kind.type is None:
-                types = list(meta.models)
-            known = [a for t in types for a in meta.models.get(t, {}).get("attrs") or ()]
-            names = kind.set.names if kind is not None and ELEMENT in each.name else ("",)
-            for name in (each.name.replace(ELEMENT, element) for element in names):
-                if name not in known and any(t in meta.models for t in types):
-                    yield Problem(
-                        message=f"the simulator has no attribute '{name}' of '{types[0]}'",
-                        key=(key, each.signal.name),
-                        expected=f"one of {listing(known) or 'none at all'}",
-                        suggestion=nearest(name, known),
-                    )
+            types = [t for t in _types(model, each, meta) if t in meta.models]
+            known = [a for t in types for a in meta.models[t].get("attrs") or ()]
+            missing = [name for name in _names(model, each) if name not in known]
+            if missing and types:
+                quoted = listing([f"'{name}'" for name in missing], limit=3)
+                of = f" of '{types[0]}'" if len(types) == 1 else ""
+                yield Problem(
+                    message=f"the simulator has no attribute {quoted}{of}",
+                    key=(key, each.signal.name),
+                    expected=f"one of {listing(known) or 'none at all'}",
+                    suggestion=nearest(missing[0], known),
+                )
+
+
+def _types(model: Foreign, each: Exchanged, meta: Meta) -> list[str]:
+    """Return the types of entities of which an attribute may be; all where ids alone are named."""
+    kind = model.kind_of(each)
+    if kind is not None and kind.entity_ids is not None and kind.type is None:
+        return list(meta.models)
+    return [(kind.type if kind else None) or model.config.create.model]
+
+
+def _names(model: Foreign, each: Exchanged) -> list[str]:
+    """Return the attributes that stand for a signal: one, or one for each element."""
+    kind = model.kind_of(each)
+    elements = kind.set.names if kind is not None and ELEMENT in each.name else ("",)
+    return [each.name.replace(ELEMENT, element) for element in elements]

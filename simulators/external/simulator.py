@@ -10,7 +10,8 @@ from typing_extensions import override
 from gridloom.simulators.errors import Problem, ScenarioError, listing, nearest
 from gridloom.simulators.exchange.exchange import Exchanged, elements_of, exchanged
 from gridloom.simulators.external.config import ExternalConfig
-from gridloom.simulators.external.foreign import ForeignElements, read_elements
+from gridloom.simulators.external.filling import filled
+from gridloom.simulators.external.foreign import ELEMENT, ForeignElements, read_elements
 from gridloom.simulators.model import (
     BuildContext,
     Direction,
@@ -31,7 +32,7 @@ class External(Model):
 
     def __init__(self, config: ExternalConfig, context: BuildContext) -> None:
         super().__init__(context, config.step_size)
-        self.config = config
+        self.config = filled(config, context)
         self.context = context
         self.kinds = self._read_kinds()
         self.receives = exchanged(config, "receives")
@@ -48,9 +49,13 @@ class External(Model):
 
     @property
     def number(self) -> int:
-        """How many entities are created unless the scenario says so: one for every element."""
-        per_element = self.config.at is not None and not self.config.vector
-        return len(self.kinds[self.config.kind].set) if per_element else 1
+        """How many entities are created unless the scenario says so: one for every element.
+
+        A single one where it has all elements: as vectors, or each in an attribute of its own.
+        """
+        named = any(ELEMENT in each.name for each in (*self.receives, *self.sends))
+        has_all = self.config.vector or named or self.config.at is None
+        return 1 if has_all else len(self.kinds[self.config.kind].set)
 
     def kind_of(self, each: Exchanged) -> ForeignElements | None:
         """Return the elements that a counterpart speaks of, None for the model as a whole."""

@@ -1,31 +1,38 @@
 """Drives one foreign simulator through the mosaik API, as its master."""
 
 import inspect
+import math
 from typing import Any, Protocol
 
 from gridloom.simulators.errors import Problem, ScenarioError, SimulatorError
 from gridloom.simulators.external.foreign import Foreign
 from gridloom.simulators.external.meta import Meta, check_meta, read_meta
-from gridloom.simulators.external.translation import SOURCE, Translation, UnfitAnswer
+from gridloom.simulators.external.relations import SIMULATOR_ID, EntityGraph
+from gridloom.simulators.external.translation import Translation, UnfitAnswer
 from gridloom.simulators.model import Inputs, Outputs
 from gridloom.simulators.quantities import format_duration
 
-SIMULATOR_ID = "simulator"
-"""How the foreign simulator is called towards itself; everything else is `gridloom`."""
+_INSTEAD = {
+    "get_data": ": let the simulator receive what it needs, under 'receives'",
+    "set_data": ": let the simulator send what others need, under 'sends'",
+    "set_event": ": let the simulator return the time of its next step",
+}
+"""What a scenario, or a simulator, does instead of asking mosaik for something."""
 
 
 class AnyPeer(Protocol):
     """Whoever answers the calls of the mosaik API."""
 
-    async def call(self, method: str, *args: Any, timeout_s: float, **kwargs: Any) -> Any:
+    async def call(self, method: str, /, *args: Any, timeout_s: float, **kwargs: Any) -> Any:
         """Return the reply."""
 
 
 class ForeignStepper:
     """Creates a foreign simulator's entities and steps them on whole arrays.
 
-    A simulator that steps more rarely than its model is asked keeps its last values in between. One
-    that steps more often is refused: what it did in between would be lost.
+    It is stepped when mosaik would step it: at time 0, when it said so itself, and when an input
+    that triggers it arrives. In between it keeps its last values. One that wants to step more often
+    than its model is refused: what it did in between would be lost.
     """
 
     def __init__(self, model: Foreign) -> None:
@@ -35,7 +42,8 @@ class ForeignStepper:
         self._meta: Meta | None = None
         self._translation: Translation | None = None
         self._created: object = None
-        self._next: int = 0
+        self._next: float = 0
+        """When it wants to be stepped; infinite if inputs alone step it."""
         self._latest: Outputs = {}
         self._time = 0
 
@@ -77,18 +85,18 @@ class ForeignStepper:
         """
         assert self._meta is not None  # noqa: S101 -- `start` comes first
         assert self._translation is not None  # noqa: S101
-        if self._meta.is_time_based and time < self._next:
+        if time < self._next and not self._translation.is_triggered(self._meta):
             return self._latest
         self._time = time
         inputs = self._translation.inputs(arrays)
-        advance = (self._max_advance(time),) if self._meta.api_version > 2 else ()  # noqa: PLR2004
+        advance = (self._max_advance(time),) if self._meta.knows_max_advance else ()
         answer = await peer.call("step", time, inputs, *advance, timeout_s=self._timeout_s)
         self._next = self._checked_next(answer, time, self._meta)
         if self._translation.request:
             data = await peer.call("get_data", self._translation.request, timeout_s=self._timeout_s)
             try:
                 self._latest = self._translation.outputs(
-                    data, may_hold=not self._meta.is_time_based
+                    data, time, may_hold=not self._meta.is_time_based
                 )
             except UnfitAnswer as unfit:
                 raise SimulatorError(
@@ -105,11 +113,10 @@ class ForeignStepper:
         if method == "get_progress":
             return 100.0 * self._time / self._model.context.duration_s
         if method == "get_related_entities":
-            return self._related(*args, **kwargs)
-        raise RuntimeError(
-            f"gridloom does not offer '{method}': give the simulator what it needs as an input, "
-            "under 'receives'"
-        )
+            coupled = self._translation.coupled if self._translation is not None else set()
+            return EntityGraph(self._created or [], coupled).related(*args, **kwargs)
+        hint = _INSTEAD.get(method, "")
+        raise RuntimeError(f"gridloom does not offer '{method}'{hint}")
 
     def _max_advance(self, time: int) -> int:
         """Return until when nothing new can reach the simulator."""
@@ -117,10 +124,10 @@ class ForeignStepper:
             return self._model.context.duration_s
         return time + self._model.step_size - 1
 
-    def _checked_next(self, answer: object, time: int, meta: Meta) -> int:
+    def _checked_next(self, answer: object, time: int, meta: Meta) -> float:
         step_s = self._model.step_size
         if answer is None and not meta.is_time_based:
-            return time + step_s
+            return math.inf
         if not isinstance(answer, int) or isinstance(answer, bool):
             raise SimulatorError(
                 self._model.name,
@@ -133,7 +140,7 @@ class ForeignStepper:
                 time,
                 f"step returned {answer} as the time of the next step, which is not later",
             )
-        if (answer - time) % step_s and meta.is_time_based:
+        if (answer - time) % step_s and answer < self._model.context.duration_s:
             raise SimulatorError(
                 self._model.name,
                 time,
@@ -142,38 +149,6 @@ class ForeignStepper:
                 f"{format_duration(answer - time)}",
             )
         return answer
-
-    def _related(self, entities: object = None) -> Any:
-        """Return which entities are connected to which, as mosaik does."""
-        graph = self._graph()
-        if entities is None:
-            edges = [[a, b, {}] for a, others in graph.items() for b in others if a < b]
-            return {"nodes": {name: {} for name in graph}, "edges": edges}
-        if isinstance(entities, str):
-            return graph.get(entities, {})
-        wanted = [str(entity) for entity in entities] if isinstance(entities, list) else []
-        return {entity: graph.get(entity, {}) for entity in wanted}
-
-    def _graph(self) -> dict[str, dict[str, Any]]:
-        driven = self._translation.driven if self._translation is not None else set()
-        graph: dict[str, dict[str, Any]] = {}
-        for entity, others in _relations(self._created):
-            full = f"{SIMULATOR_ID}.{entity}"
-            mine = graph.setdefault(full, {})
-            for other in others:
-                mine[f"{SIMULATOR_ID}.{other}"] = {}
-                graph.setdefault(f"{SIMULATOR_ID}.{other}", {})[full] = {}
-            if entity in driven:
-                mine[SOURCE] = {"type": "population"}
-        return graph
-
-
-def _relations(entities: Any) -> list[tuple[str, list[str]]]:
-    found: list[tuple[str, list[str]]] = []
-    for entity in entities or ():
-        found.append((str(entity["eid"]), [str(other) for other in entity.get("rel") or ()]))
-        found += _relations(entity.get("children"))
-    return found
 
 
 def find_class(name: str) -> type[Any]:
@@ -185,6 +160,7 @@ def find_class(name: str) -> type[Any]:
     from importlib import import_module
 
     module_name, _, class_name = name.partition(":")
+    _require_not_shadowed(module_name.partition(".")[0])
     try:
         found = getattr(import_module(module_name), class_name)
     except Exception as error:
@@ -206,3 +182,26 @@ def find_class(name: str) -> type[Any]:
             )
         )
     return found
+
+
+def _require_not_shadowed(module: str) -> None:
+    """Refuse a module that another scenario's, of the same name, would stand in for.
+
+    Raises:
+        ScenarioError: a module of that name is loaded from another file.
+    """
+    import sys
+    from importlib import invalidate_caches
+    from importlib.machinery import PathFinder
+
+    invalidate_caches()
+    found, loaded = PathFinder.find_spec(module), sys.modules.get(module)
+    if found and found.origin and loaded and getattr(loaded, "__file__", None) != found.origin:
+        raise ScenarioError(
+            Problem(
+                message=f"{found.origin} cannot be imported: another module '{module}' is loaded "
+                "already",
+                key=("python",),
+                suggestion="give the file another name",
+            )
+        )

@@ -1,7 +1,7 @@
 """Arrays of gridloom's ports into the mosaik API's values by entity and attribute, and back."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -11,10 +11,9 @@ import numpy as np
 from gridloom.simulators.errors import Problem, ScenarioError, SimulatorError, listing, nearest
 from gridloom.simulators.exchange.exchange import Exchanged
 from gridloom.simulators.external.foreign import ELEMENT, Foreign, ForeignElements
+from gridloom.simulators.external.meta import Meta
+from gridloom.simulators.external.relations import SOURCE, walk
 from gridloom.simulators.model import FloatArray, Inputs, Outputs
-
-SOURCE = "gridloom.population"
-"""Full id of the entity from which foreign simulators receive everything."""
 
 
 class UnfitAnswer(Exception):  # noqa: N818 -- becomes a SimulatorError once the time is known
@@ -43,9 +42,11 @@ class Translation:
     def __init__(self, model: Foreign, created: object) -> None:
         self._model = model
         self._by_type = _by_type(created, model)
+        self._type_of = {e: kind for kind, entities in self._by_type.items() for e in entities}
         self._receives = [self._exchange(each) for each in model.receives]
         self._sends = [self._exchange(each) for each in model.sends]
-        self._held: dict[str, FloatArray] = {}
+        self._held: dict[str, Sequence[Any]] = {}
+        """The foreign simulator's own numbers by signal."""
         self.request: dict[str, list[str]] = {}
         """What `get_data` is asked for: attributes by entity."""
         for exchange in self._sends:
@@ -53,9 +54,18 @@ class Translation:
                 self.request.setdefault(entity, []).append(attribute)
 
     @property
-    def driven(self) -> set[str]:
-        """Ids of the entities that receive something."""
-        return {entity for each in self._receives for entity, _ in each.addresses}
+    def coupled(self) -> set[str]:
+        """Ids of the entities that send or receive something."""
+        exchanges = (*self._receives, *self._sends)
+        return {entity for each in exchanges for entity, _ in each.addresses}
+
+    def is_triggered(self, meta: Meta) -> bool:
+        """Whether what it receives lets the simulator step, although it did not ask for that."""
+        return any(
+            meta.triggers(self._type_of[entity], attribute)
+            for each in self._receives
+            for entity, attribute in each.addresses
+        )
 
     def inputs(self, arrays: Inputs) -> dict[str, dict[str, dict[str, Any]]]:
         """Return `inputs` of the mosaik API's step; what is not known is null."""
@@ -70,11 +80,12 @@ class Translation:
                 found.setdefault(entity, {})[attribute] = {SOURCE: value}
         return found
 
-    def outputs(self, answer: object, *, may_hold: bool) -> Outputs:
+    def outputs(self, answer: object, time: int, *, may_hold: bool) -> Outputs:
         """Return the arrays of the output ports.
 
         Args:
             answer: what `get_data` returned.
+            time: of the step.
             may_hold: whether values left out stay as they were (event-based simulators).
 
         Raises:
@@ -87,6 +98,10 @@ class Translation:
             raise UnfitAnswer(
                 "get_data returned data of an entity that was not asked for", unknown[0]
             )
+        if answer.get("time", time) != time:
+            raise UnfitAnswer(
+                f"get_data returned data for the time {answer['time']!r:.60}, expected the step's"
+            )
         return {
             e.exchanged.signal.name: self._output(e, answer, may_hold=may_hold) for e in self._sends
         }
@@ -95,20 +110,18 @@ class Translation:
         name = each.exchanged.signal.name
         held = self._held.get(name)
         raw: Sequence[Any] = [_value(answer, *address) for address in each.addresses]
-        if _MISSING in raw:
-            place = raw.index(_MISSING)
+        missing = [i for i, value in enumerate(raw) if value is _MISSING]
+        if missing:
             if not may_hold or held is None:
-                entity, attribute = each.addresses[place]
+                entity, attribute = each.addresses[missing[0]]
                 raise UnfitAnswer(f"get_data left out '{attribute}', which is {name}", entity)
-            before = each.exchanged.outward(held).reshape(-1).tolist()
-            raw = [old if new is _MISSING else new for new, old in zip(raw, before, strict=True)]
+            raw = [old if new is _MISSING else new for new, old in zip(raw, held, strict=True)]
+        self._held[name] = raw
         if each.size is not None:
             raw = _as_vector(raw[0], each)
         values = np.array([_number(v, each, i) for i, v in enumerate(raw)], dtype=np.float64)
         kind = self._model.kind_of(each.exchanged)
-        array = each.exchanged.inward(values if kind is not None else values.reshape(()))
-        self._held[name] = array
-        return array
+        return each.exchanged.inward(values if kind is not None else values.reshape(()))
 
     def _exchange(self, each: Exchanged) -> _Exchange:
         kind = self._model.kind_of(each)
@@ -207,7 +220,10 @@ def _number(value: object, each: _Exchange, place: int) -> float:
     if not isinstance(value, Real):
         kind = type(value).__name__
         raise UnfitAnswer(f"'{attribute}' is {value!r:.60}, a {kind}, expected a number", entity)
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer that no float can hold
+        number = math.inf
     if math.isinf(number) or (math.isnan(number) and not signal.may_be_nan):
         raise UnfitAnswer(f"'{attribute}', which is {signal.name}, is not finite", entity)
     return number
@@ -224,7 +240,7 @@ def _by_type(created: object, model: Foreign) -> dict[str, list[str]]:
     """Return entity ids by type, in the order of creation, children included."""
     found: dict[str, list[str]] = {}
     try:
-        for entity in _walk(created):
+        for entity in walk(created):
             found.setdefault(str(entity["type"]), []).append(str(entity["eid"]))
     except (TypeError, KeyError):
         cause = f"create returned {created!r:.80}, expected a list of entities with eid and type"
@@ -238,9 +254,3 @@ def _by_type(created: object, model: Foreign) -> dict[str, list[str]]:
     if doubled:
         raise SimulatorError(model.name, None, f"create returned '{doubled[0]}' twice")
     return found
-
-
-def _walk(entities: Any) -> Iterator[Mapping[str, Any]]:
-    for entity in entities:
-        yield entity
-        yield from _walk(entity.get("children") or ())

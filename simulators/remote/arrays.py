@@ -34,8 +34,8 @@ def unpack(packed: Mapping[str, Any]) -> dict[str, FloatArray]:
     """
     try:
         return {
-            name: np.frombuffer(b64decode(text), _DTYPE).reshape(shape)
+            name: np.frombuffer(b64decode(text, validate=True), _DTYPE).reshape(shape)
             for name, (shape, text) in packed.items()
         }
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(f"these are no packed arrays: {error}") from None

@@ -11,9 +11,14 @@ from traceback import format_exception
 from typing import Any, TypeAlias
 
 from gridloom.simulators.remote.frames import FRAME_LIMIT_BYTES, FrameError, encode, read_frame
+from gridloom.simulators.remote.text import printable
 
 _REQUEST, _SUCCESS, _FAILURE = 0, 1, 2
 _REPLY_PARTS = 3
+_MOST_ANSWERS = 10_000
+"""Requests of the other side that may be unanswered at a time."""
+_FLUSH_S = 1.0
+"""Wall time for what is still to be sent when the conversation ends."""
 
 Answer: TypeAlias = Callable[[str, list[Any], dict[str, Any]], Awaitable[Any]]
 """Answers what the other side asks: method, arguments, keyword arguments."""
@@ -42,7 +47,7 @@ async def refuse(method: str, args: list[Any], kwargs: dict[str, Any]) -> Any:  
     raise RuntimeError(f"gridloom does not offer '{method}' to simulators")
 
 
-def with_traceback(error: Exception) -> list[str]:
+def with_traceback(error: BaseException) -> list[str]:
     """Return kind, message and traceback of an exception, as mosaik's own simulators do."""
     return [type(error).__name__, str(error), *format_exception(error)]
 
@@ -79,22 +84,22 @@ class Channel:
         """Why the conversation is over, or None while it lasts."""
         return self._end
 
-    async def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
+    async def call(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
         """Return the other side's reply to a request.
 
         Raises:
             RemoteFailure: the other side failed to do it.
             ChannelClosed: the conversation ended before the reply came.
-            TypeError: an argument cannot be expressed in JSON.
+            FrameError: the arguments cannot be expressed in JSON, or are too long.
         """
         if self._end is not None:
             raise self._end
         number = next(self._ids)
-        frame = encode([_REQUEST, number, [method, args, kwargs]])
+        frame = encode([_REQUEST, number, [method, args, kwargs]], self._limit)
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[number] = reply
         try:
-            await self._send(frame)
+            self._send(frame)  # without waiting until it has left: the reply tells that, too
             return await reply
         except asyncio.CancelledError:  # as after a time limit: the reply may come still
             self._abandoned.add(number)
@@ -102,13 +107,12 @@ class Channel:
         finally:
             self._waiting.pop(number, None)
 
-    async def tell(self, method: str) -> None:
+    def tell(self, method: str) -> None:
         """Send a request whose reply nobody waits for."""
         if self._end is None:
             number = next(self._ids)
             self._abandoned.add(number)
-            with suppress(ChannelClosed):
-                await self._send(encode([_REQUEST, number, [method, [], {}]]))
+            self._send(encode([_REQUEST, number, [method, [], {}]]))
 
     def interrupt(self) -> None:
         """Let every call that waits for a reply fail now; the conversation goes on."""
@@ -123,19 +127,22 @@ class Channel:
         self._receiver.cancel()
         for task in self._answering:
             task.cancel()
-        self._writer.close()
         with suppress(OSError, asyncio.CancelledError):
             await self._receiver
-        with suppress(OSError):
-            await self._writer.wait_closed()
-
-    async def _send(self, frame: bytes) -> None:
+        self._writer.close()
         try:
-            self._writer.write(frame)
-            await self._writer.drain()
-        except (ConnectionError, RuntimeError):
+            async with asyncio.timeout(_FLUSH_S):
+                await self._writer.wait_closed()
+        except TimeoutError:  # it does not read what it was sent
+            self._writer.transport.abort()
+        except OSError:
+            pass
+
+    def _send(self, frame: bytes) -> None:
+        if self._writer.is_closing():
             self._finish("it closed the connection")
-            raise self._end or ChannelClosed("it closed the connection") from None
+        else:
+            self._writer.write(frame)
 
     async def _receive(self) -> None:
         try:
@@ -145,7 +152,7 @@ class Channel:
             self._finish("it closed the connection")
         except FrameError as error:
             self._finish(str(error))
-        except ConnectionError as error:
+        except OSError as error:
             self._finish(f"the connection broke ({error})")
 
     def _dispatch(self, message: object) -> None:
@@ -174,10 +181,14 @@ class Channel:
             reply.set_exception(_failure(content))
 
     def _take_request(self, number: object, content: object) -> None:
-        if not (isinstance(content, list) and len(content) == _REPLY_PARTS):
-            raise FrameError(f"it sent a request that is none: {_short(content)}")
-        method, args, kwargs = content
-        task = asyncio.create_task(self._reply(number, str(method), list(args), dict(kwargs)))
+        match content:
+            case [str(method), list(args), dict(kwargs)]:
+                pass
+            case _:
+                raise FrameError(f"it sent a request that is none: {_short(content)}")
+        if len(self._answering) >= _MOST_ANSWERS:
+            raise FrameError(f"it asked {_MOST_ANSWERS} times without reading an answer")
+        task = asyncio.create_task(self._reply(number, method, args, kwargs))
         self._answering.add(task)
         task.add_done_callback(self._answering.discard)
 
@@ -185,11 +196,14 @@ class Channel:
         self, number: object, method: str, args: list[Any], kwargs: dict[str, Any]
     ) -> None:
         try:
-            message = [_SUCCESS, number, await self._answer(method, args, kwargs)]
+            frame = encode(
+                [_SUCCESS, number, await self._answer(method, args, kwargs)], self._limit
+            )
         except Exception as error:  # noqa: BLE001 -- the other side is told, whatever it is
-            message = [_FAILURE, number, self._explain(error)]
-        with suppress(ChannelClosed):
-            await self._send(encode(message))
+            frame = encode([_FAILURE, number, self._explain(error)])
+        self._send(frame)
+        with suppress(OSError):
+            await self._writer.drain()
 
     def _finish(self, why: str) -> None:
         if self._end is None:
@@ -202,7 +216,8 @@ class Channel:
 
 def _failure(content: object) -> RemoteFailure:
     """Read the content of a failure: kind, message, lines of the traceback, as far as given."""
-    parts = [str(part) for part in content] if isinstance(content, list) else [str(content)]
+    listed = content if isinstance(content, list) and content else [content]
+    parts = [printable(str(part)) for part in listed]
     if len(parts) == 1:
         parts = ["error", *parts]
     return RemoteFailure(parts[0], parts[1], "".join(parts[2:]).rstrip())

@@ -38,15 +38,18 @@ def explain(error: Exception) -> list[str]:
 def raised_anew(name: str, failure: RemoteFailure) -> GridloomError | None:
     """Return the error that the served model ``name`` raised, or None if it was another kind."""
     try:
-        details = json.loads(failure.traceback)
-    except ValueError:
+        return _raised_anew(name, failure.kind, json.loads(failure.traceback))
+    except (ValueError, TypeError, KeyError):  # somebody else's error of the same name
         return None
-    if failure.kind in _SIMULATOR_ERRORS:
-        kind = _SIMULATOR_ERRORS[failure.kind]
+
+
+def _raised_anew(name: str, failed_as: str, details: Any) -> GridloomError | None:
+    if failed_as in _SIMULATOR_ERRORS:
+        kind = _SIMULATOR_ERRORS[failed_as]
         return kind(name, details["time"], details["cause"], element=details["element"])
-    if failure.kind == SolveError.__name__:
+    if failed_as == SolveError.__name__:
         return SolveError(name, details["time"], details["status"], details["cause"])
-    if failure.kind == ScenarioError.__name__:
+    if failed_as == ScenarioError.__name__:
         return ScenarioError(
             *(
                 Problem(message=message, key=tuple(key), expected=expected, suggestion=suggestion)

@@ -15,16 +15,21 @@ _encoder = json.JSONEncoder(separators=(",", ":"), allow_nan=True)
 
 
 class FrameError(Exception):
-    """What came is no frame; carries a sentence for the user."""
+    """What came, or was to be sent, is no frame; carries a sentence for the user."""
 
 
-def encode(message: object) -> bytes:
+def encode(message: object, limit: int = FRAME_LIMIT_BYTES) -> bytes:
     """Return the frame of a message.
 
     Raises:
-        TypeError: the message holds something that JSON cannot express.
+        FrameError: the message holds something that JSON cannot express, or is too long.
     """
-    text = _encoder.encode(message).encode()
+    try:
+        text = _encoder.encode(message).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise FrameError(f"JSON cannot express it: {error}") from None
+    if len(text) > limit:
+        raise FrameError(f"it takes {len(text):,} bytes, a message may have {limit:,}")
     return len(text).to_bytes(_HEADER_BYTES, "big") + text
 
 

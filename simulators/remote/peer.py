@@ -14,9 +14,9 @@ from typing import Any
 
 from gridloom.simulators.quantities import Address
 from gridloom.simulators.remote.channel import Answer, Channel, ChannelClosed, RemoteFailure, refuse
-from gridloom.simulators.remote.frames import FrameError, encode, read_frame
+from gridloom.simulators.remote.frames import FrameError, encode
+from gridloom.simulators.remote.gate import Connection, Gate
 from gridloom.simulators.remote.process import ChildProcess
-from gridloom.simulators.remote.who_connects import connects_from
 
 TOKEN_VARIABLE = "GRIDLOOM_TOKEN"  # noqa: S105 -- the name of a variable, not a secret
 """Environment variable with the secret by which a served model and its run know each other."""
@@ -25,7 +25,6 @@ ADDRESS_PLACEHOLDERS = ("{address}", "%(addr)s")
 _LOOPBACK = "127.0.0.1"
 _POLL_S = 0.1
 """How often the end of a process is looked for: dead processes are noticed within a second."""
-_TOKEN_WAIT_S = 5.0
 _CHUNK_BYTES = 1024**2
 
 
@@ -69,7 +68,7 @@ class Peer:
         self._stopping = False
         self._watcher = asyncio.create_task(self._watch())
 
-    async def call(self, method: str, *args: Any, timeout_s: float, **kwargs: Any) -> Any:
+    async def call(self, method: str, /, *args: Any, timeout_s: float, **kwargs: Any) -> Any:
         """Return the simulator's reply.
 
         Raises:
@@ -78,8 +77,12 @@ class Peer:
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._channel.call(method, *args, **kwargs)
+        except FrameError as error:
+            raise self._failure(f"it cannot be sent '{method}': {error}") from None
         except TimeoutError:
-            raise self._failure(f"it did not answer '{method}' within {timeout_s:g} s") from None
+            raise await self._hangs(
+                f"it did not answer '{method}' within {timeout_s:g} s"
+            ) from None
         except RemoteFailure as failure:
             raise self._failure(f"{failure.kind}: {failure.message}", remote=failure) from None
         except ChannelClosed as closed:
@@ -96,27 +99,37 @@ class Peer:
             What did not go well, as a sentence, or ''.
         """
         self._stopping = True
-        complaint = ""
-        lost = self._channel.end is not None
-        await self._channel.tell("stop")
-        if not lost and not await self._ends_within(timeout_s):
-            complaint = f"did not end within {timeout_s:g} s of being asked to, and was killed"
-        self._watcher.cancel()
-        await self._channel.close()
-        if self._process is not None:
-            await asyncio.to_thread(self._process.close)
-        return complaint
+        try:
+            return "" if self._channel.end is not None else await self._finish(timeout_s)
+        finally:  # also if nobody wants to wait any longer
+            self._watcher.cancel()
+            if self._process is not None:
+                await asyncio.to_thread(self._process.close)
+            await self._channel.close()
 
-    async def _ends_within(self, timeout_s: float) -> bool:
-        """Wait until the simulator has closed the connection and its process has ended."""
+    async def _finish(self, timeout_s: float) -> str:
+        """Ask the simulator to stop, and wait until it has; return what did not go well."""
         try:
             async with asyncio.timeout(timeout_s):
+                self._channel.tell("stop")
                 await self._channel.closed.wait()
-                if self._process is not None:
-                    await asyncio.to_thread(self._process.wait, timeout_s)
+                while self._process is not None and self._process.exit_code() is None:  # noqa: ASYNC110
+                    await asyncio.sleep(_POLL_S / 10)  # no event tells the end of a process
         except TimeoutError:
-            return False
-        return self._process is None or self._process.exit_code() is not None
+            end = "killed" if self._process is not None else "left alone"
+            return f"did not end within {timeout_s:g} s of being asked to, and was {end}"
+        if self._process is None or not self._process.exit_code():
+            return ""
+        ended, said = self._process.how_it_ended(), self._process.tail(lines=1)
+        return f"did not end well: {ended}" + (f" ({said})" if said else "")
+
+    async def _hangs(self, cause: str) -> PeerFailure:
+        """Return why the simulator is given up; kill it: it would not hear that it is to stop."""
+        if self._process is None:
+            return self._failure(cause)
+        self._stopping = True
+        await asyncio.to_thread(self._process.kill)
+        return self._failure(f"{cause} and was killed")
 
     async def _watch(self) -> None:
         """Notice the end of the simulator also while nobody waits for its reply."""
@@ -168,19 +181,20 @@ async def spawn(
         PeerFailure: it cannot be started, ended, or did not connect in time.
     """
     token = secrets.token_hex(16) if program.shows_token else ""
-    gate = _Gate(token)
+    gate = Gate(token)
     server = await asyncio.start_server(gate.let_in, _LOOPBACK, 0, limit=_CHUNK_BYTES)
     try:
         host, port = server.sockets[0].getsockname()[:2]
         process = _start(program, f"{host}:{port}", token)
         gate.warden_pid = process.warden_pid
         try:
-            reader, writer = await _first(gate.admitted, process, timeout_s)
+            reader, writer = await _first(gate, process, timeout_s)
         except BaseException:
             await asyncio.to_thread(process.close)
             raise
     finally:
         server.close()
+        gate.close()
     return Peer(Channel(reader, writer, answer=answer), process, on_end)
 
 
@@ -211,9 +225,7 @@ async def connect(
     return Peer(Channel(reader, writer, answer=answer), None, on_end)
 
 
-async def _reach(
-    address: Address, deadline: float
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _reach(address: Address, deadline: float) -> Connection:
     """Connect, trying again until the deadline: who listens may be starting just now."""
     cause = "no answer"
     while True:
@@ -229,38 +241,6 @@ async def _reach(
         await asyncio.sleep(_POLL_S)
 
 
-class _Gate:
-    """Lets one connection in, the right one."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-        self.warden_pid: int | None = None
-        self.admitted: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = (
-            asyncio.get_running_loop().create_future()
-        )
-
-    async def let_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Admit a connection, or close it."""
-        ours = not self.admitted.done() and await self._is_ours(reader, writer)
-        if ours and not self.admitted.done():
-            self.admitted.set_result((reader, writer))
-        else:
-            writer.close()
-
-    async def _is_ours(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        if self._token:
-            with suppress(TimeoutError, EOFError, FrameError, ConnectionError):
-                async with asyncio.timeout(_TOKEN_WAIT_S):
-                    shown = await read_frame(reader, limit=1024)
-                given = shown.get("token") if isinstance(shown, dict) else None
-                return isinstance(given, str) and secrets.compare_digest(given, self._token)
-            return False
-        port = writer.get_extra_info("peername")[1]
-        return self.warden_pid is not None and await asyncio.to_thread(
-            connects_from, port, self.warden_pid
-        )
-
-
 def _start(program: Program, address: str, token: str) -> ChildProcess:
     command = list(program.command)
     for placeholder in ADDRESS_PLACEHOLDERS:
@@ -274,19 +254,17 @@ def _start(program: Program, address: str, token: str) -> ChildProcess:
         raise PeerFailure(f"cannot start '{command[0]}': {error.strerror or error}") from None
 
 
-async def _first(
-    admitted: "asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]]",
-    process: ChildProcess,
-    timeout_s: float,
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _first(gate: Gate, process: ChildProcess, timeout_s: float) -> Connection:
     """Wait until the simulator has connected, its process has ended or the time is up."""
     deadline = asyncio.get_running_loop().time() + timeout_s
-    while not admitted.done():
+    while not gate.admitted.done():
         if process.exit_code() is not None:
             cause = f"{process.how_it_ended()} before it connected"
             raise PeerFailure(cause, output=process.tail())
         if asyncio.get_running_loop().time() >= deadline:
             cause = f"it did not connect within {timeout_s:g} s"
+            if gate.refused:
+                cause += "; whoever did was no process of its command"
             raise PeerFailure(cause, output=process.tail())
-        await asyncio.wait([admitted], timeout=_POLL_S / 2)
-    return admitted.result()
+        await asyncio.wait([gate.admitted], timeout=_POLL_S / 2)
+    return gate.admitted.result()

@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from gridloom.simulators.remote.text import printable
+
 _WARDEN = Path(__file__).with_name("warden.py")
 _TAIL_BYTES = 8192
 _TAIL_LINES = 20
@@ -47,15 +49,19 @@ class ChildProcess:
         self.command = tuple(command)
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 -- lives as long as we do
         watched = [sys.executable, "-I", "-S", str(_WARDEN)] if os.name == "posix" else []
-        self._process = subprocess.Popen(  # noqa: S603 -- the user's scenario names the program
-            [*watched, *command],
-            stdin=subprocess.PIPE,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
-            cwd=folder,
-            start_new_session=True,  # Ctrl-C is gridloom's to handle
-        )
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 -- the user's scenario names the program
+                [*watched, *command],
+                stdin=subprocess.PIPE,
+                stdout=self._log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+                cwd=folder,
+                start_new_session=True,  # Ctrl-C is gridloom's to handle
+            )
+        except BaseException:
+            self._log.close()
+            raise
 
     @property
     def warden_pid(self) -> int:
@@ -83,7 +89,7 @@ class ChildProcess:
             size = os.fstat(self._log.fileno()).st_size
             begin = max(0, size - _TAIL_BYTES)
             text = os.pread(self._log.fileno(), _TAIL_BYTES, begin).decode(errors="replace")
-            return "\n".join(text.rstrip().splitlines()[-lines:])
+            return "\n".join(printable(line) for line in text.rstrip().splitlines()[-lines:])
         return ""
 
     def kill(self) -> None:

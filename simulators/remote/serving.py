@@ -6,7 +6,6 @@ sends whole arrays and takes whole arrays back with one request a step (`advance
 
 import asyncio
 import os
-import secrets
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
@@ -17,6 +16,7 @@ from gridloom.simulators.remote.arrays import pack, unpack
 from gridloom.simulators.remote.channel import Channel
 from gridloom.simulators.remote.failures import explain
 from gridloom.simulators.remote.frames import FrameError, encode, read_frame
+from gridloom.simulators.remote.gate import shows
 from gridloom.simulators.remote.peer import TOKEN_VARIABLE
 
 BLUEPRINT = "gridloom"
@@ -41,7 +41,9 @@ class ServedModel:
             "advance": _advance,
             "step": ModelSimulator.step,
             "get_data": lambda simulator, wanted: _listed(simulator.get_data(wanted)),
-            "summary": lambda simulator: dict(simulator.model.summary()),
+            "summary": lambda simulator: {
+                n: float(v) for n, v in simulator.model.summary().items()
+            },
         }
 
     async def answer(self, method: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -143,8 +145,7 @@ async def _shows_token(reader: asyncio.StreamReader) -> bool:
             shown = await read_frame(reader, limit=1024)
     except (TimeoutError, EOFError, FrameError, ConnectionError):
         return False
-    given = shown.get("token") if isinstance(shown, dict) else None
-    return isinstance(given, str) and secrets.compare_digest(given, secret)
+    return shows(shown, secret)
 
 
 async def _converse(
@@ -159,8 +160,10 @@ async def _converse(
     finally:
         for end in ends:
             end.cancel()
-        served.close()
-        await channel.close()
+        try:
+            served.close()
+        finally:
+            await channel.close()
 
 
 def _listed(answer: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

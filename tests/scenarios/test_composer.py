@@ -14,7 +14,7 @@ import pytest
 from mosaik_api_v3.connection import RemoteException
 from typing_extensions import override
 
-from gridloom.scenarios.composer import simulate
+from gridloom.scenarios.composer import Surroundings, simulate
 from gridloom.scenarios.coupling import couple
 from gridloom.simulators.errors import SimulatorError
 from gridloom.simulators.model import (
@@ -143,10 +143,12 @@ class TestTime:
         assert rows[0][1]["sink"] == {}
 
     def test_wall_time_is_told_by_model(self) -> None:
-        models = {"load": Relay("load")}
-        busy = simulate(models, [], 3, lambda _t, _o: None).busy_s
-        assert set(busy) == {"load"}
-        assert busy["load"] > 0
+        around = Surroundings()
+        simulate({"load": Relay("load")}, [], 3, lambda _t, _o: None, around)
+        times = around.tracing.wall_times().models
+        assert set(times) == {"load"}
+        assert times["load"].steps == 3
+        assert times["load"].step_s > 0
 
 
 SCRIPT = """

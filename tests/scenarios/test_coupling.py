@@ -335,6 +335,56 @@ class TestExplicit:
             ),
         ]
 
+    def test_a_single_intensive_value_reaches_all_elements(self) -> None:
+        # One weather station, three roofs; by its signal alone it would not be coupled.
+        weather = Box("weather", port(IRRADIANCE, OUT))
+        roofs = Box("pv", port(IRRADIANCE, IN, at("pv", "a", "c", "a"), required=False))
+        assert couplings(weather, roofs) == []
+        configured = [explicit("weather.irradiance_w_per_m2", "pv.irradiance_w_per_m2")]
+        (one,) = couplings(weather, roofs, configured=configured)
+        assert one.shift_s == 0
+        transform = one.transform()
+        assert transform is not None
+        assert transform(np.array(640.0)).tolist() == [640, 640, 640]
+        assert transform(np.array(np.nan)).tolist() == pytest.approx([np.nan] * 3, nan_ok=True)
+
+    def test_a_single_value_with_a_further_dimension_reaches_all_elements_whole(self) -> None:
+        hours = (Dimension(name="hour", labels=("1", "2")),)
+        weather = Box("weather", port(IRRADIANCE, OUT, dimensions=hours))
+        roofs = Box("pv", port(IRRADIANCE, IN, at("pv", "a", "b", "c"), dimensions=hours))
+        configured = [explicit("weather.irradiance_w_per_m2", "pv.irradiance_w_per_m2")]
+        (one,) = couplings(weather, roofs, configured=configured)
+        transform = one.transform()
+        assert transform is not None
+        assert transform(np.array([1.0, 2.0])).tolist() == [[1, 2]] * 3
+
+    def test_a_single_value_that_closes_a_loop_is_handed_over_late_to_all_elements(self) -> None:
+        plants = Box(
+            "pv", port(VOLTAGE, IN, at("pv", "a", "b")), port(POWER, OUT, at("pv", "a", "b"))
+        )
+        station = Box("grid", port(POWER, IN, at("grid", "a", "b")), port(VOLTAGE, OUT))
+        configured = [explicit("grid.voltage_pu", "pv.voltage_pu")]
+        found = couplings(plants, station, configured=configured)
+        assert ends(found) == [("pv", "grid", 0), ("grid", "pv", 1)]
+        assert sent(found[1], 1.02) == [1.02, 1.02]
+
+    @pytest.mark.parametrize(
+        ("sends", "receives"), [(POWER, POWER), (POWER, POWER_SETPOINT), (SLACK_POWER, POWER)]
+    )
+    def test_a_single_power_is_not_multiplied(self, sends: Signal, receives: Signal) -> None:
+        sender = Box("one", port(sends, OUT))
+        receiver = Box("many", port(receives, IN, at("many", "a", "b")))
+        configured = [explicit(f"one.{sends.name}", f"many.{receives.name}")]
+        (problem,) = problems(sender, receiver, configured=configured)
+        assert problem.key == ("couplings", 0)
+        assert problem.message.endswith("is a single value, the other is not")
+
+    def test_elements_do_not_become_a_single_value(self) -> None:
+        sensors = Box("sensors", port(IRRADIANCE, OUT, at("sensors", "a", "b")))
+        configured = [explicit("sensors.irradiance_w_per_m2", "pv.irradiance_w_per_m2")]
+        (problem,) = problems(sensors, Box("pv", port(IRRADIANCE, IN)), configured=configured)
+        assert problem.message.endswith("is a single value, the other is not")
+
     def test_one_model_cannot_send_two_signals_to_one_input(self) -> None:
         sender = Box("pv", port(POWER, OUT, at("pv", "a")), port(POWER_MAX, OUT, at("pv", "a")))
         (problem,) = problems(

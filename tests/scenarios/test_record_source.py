@@ -143,7 +143,7 @@ def test_files_are_looked_up_in_the_recorded_folders_then_beside_the_record(
     code, _, err = gridloom("run", "elsewhere/mine.h5")
     assert code == 2
     assert "elsewhere/mine.h5: simulators.load.profile" in err
-    assert "file 'load.csv' does not exist (looked in case, elsewhere)" in err
+    assert f"file 'load.csv' does not exist (looked in {case}, elsewhere)" in err
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import gridloom
+from gridloom.scenarios.composition import compose
 from gridloom.scenarios.reader import read_scenario, shipped_scenarios
-from gridloom.scenarios.runner import compose
 from gridloom.simulators.ev_fleet import EvFleet
 from gridloom.simulators.grid.simulator import Grid
 

@@ -1,0 +1,1 @@
+"""What `gridloom new` writes: one folder a kind of skeleton, `$name` and the like filled in."""
