@@ -16,6 +16,7 @@ from gridloom.controllers.controller import (
 from gridloom.simulators.errors import Problem, ScenarioError, listing
 from gridloom.simulators.exchange.exchange import Exchanged, exchanged
 from gridloom.simulators.external.config import ForeignSimulatorConfig
+from gridloom.simulators.external.filling import filled
 from gridloom.simulators.external.foreign import ForeignElements
 from gridloom.simulators.model import Direction
 from gridloom.simulators.signals import Information, Signal
@@ -49,7 +50,7 @@ class ExternalController(Controller):
     decides: ClassVar[tuple[Signal, ...]] = ()
 
     def __init__(self, config: ExternalControllerConfig, context: ControlContext) -> None:
-        self.config = config
+        self.config = filled(config, context.build)
         self.context = context.build
         self.receives = exchanged(config, "receives")
         self.sends = exchanged(config, "sends")

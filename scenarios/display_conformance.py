@@ -44,7 +44,7 @@ def print_conformance(report: Report) -> None:
 
 
 def _told(finding: Finding) -> str:
-    """Return what a check asks for and what was seen, and what to do about it unless all is well."""
+    """Return what a check asks for, what was seen, and what to do unless all is well."""
     told = CHECKS[finding.check]
     if finding.reason:
         told += f": {finding.reason}"

@@ -1,4 +1,4 @@
-"""Skeletons to start from: a simulator, a controller, a scenario, each with what it takes to run."""
+"""Skeletons to start from: simulator, controller, scenario, each with what it takes to run."""
 
 import keyword
 import re

@@ -112,6 +112,8 @@ class ModelSimulator(mosaik_api_v3.Simulator):
         Raises:
             SimulatorError: an output is missing, of the wrong shape, or not finite.
         """
+        if not isinstance(outputs, Mapping):
+            raise self.failure(time, f"step returned {outputs!r:.60}, expected arrays by port name")
         return {name: self._checked(name, outputs, time) for name in self._outputs}
 
     def receive(self, inputs: mosaik_api_v3.InputData, time: int) -> dict[str, FloatArray]:

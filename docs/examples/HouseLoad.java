@@ -16,8 +16,8 @@ import java.util.Map;
  *
  * <pre>    java HouseLoad.java HOST:PORT</pre>
  *
- * <p>A template: replace the model, the first part. The rest speaks the mosaik API (second part), its
- * messages (third) and JSON (last), and can stay as it is.
+ * <p>A template: replace the model, the first part. The rest speaks the mosaik API (second part),
+ * its messages (third) and JSON (last), and can stay as it is.
  */
 public final class HouseLoad {
 
@@ -62,9 +62,9 @@ public final class HouseLoad {
     Object answer(String method, List<Object> args, Map<String, Object> parameters) {
         return switch (method) {
             case "init" -> init(parameters);
-            case "create" -> create(((Double) args.get(0)).intValue(), (String) args.get(1), parameters);
+            case "create" -> create((int) number(args.get(0)), (String) args.get(1), parameters);
             case "setup_done" -> null;
-            case "step" -> step(((Double) args.get(0)).longValue(), object(args.get(1)));
+            case "step" -> step((long) number(args.get(0)), object(args.get(1)));
             case "get_data" -> getData(object(args.get(0)));
             default -> throw new IllegalArgumentException("there is no method " + method);
         };
@@ -214,7 +214,7 @@ public final class HouseLoad {
             return found;
         }
 
-        /** Skip a comma, or the bracket that ends what is being read; return whether it was that. */
+        /** Skip a comma, or the bracket that ends what is being read; return whether it was it. */
         private boolean ends(char bracket) {
             space();
             if (text.charAt(at) == ',') {
@@ -265,7 +265,7 @@ public final class HouseLoad {
         private void expect(char c) {
             space();
             if (text.charAt(at++) != c) {
-                throw new IllegalArgumentException("expected " + c + " at " + text.substring(at - 1));
+                throw new IllegalArgumentException("no " + c + " at " + text.substring(at - 1));
             }
         }
 

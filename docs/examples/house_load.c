@@ -14,6 +14,7 @@
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@ static void put(const char *format, ...); /* adds to the reply, as printf */
 static void put_string(const char *text);
 static void fail(const char *format, ...); /* the reply becomes a failure that says so */
 
-/* ── Your model here ──────────────────────────────────────────────────────────────────────────── */
+/* ── Your model here ────────────────────────────────────────────────────────────────────────── */
 
 /* What the simulator tells of itself: models, their parameters and attributes. */
 static const char META[] =
@@ -54,7 +55,7 @@ static void house_step(House *house, long time_s) {
     house->power_w = house->voltage_pu * house->voltage_pu * house->mean_w * rhythm;
 }
 
-/* ── The mosaik API ───────────────────────────────────────────────────────────────────────────── */
+/* ── The mosaik API ─────────────────────────────────────────────────────────────────────────── */
 
 static House *houses;
 static int count;
@@ -130,7 +131,7 @@ static void answer(const char *method, const Json *args, const Json *parameters)
 }
 
 /* ── Messages: a length in four bytes, big endian, and JSON ─────────────────────────────────────
- *    request [0, id, [method, args, kwargs]]   reply [1, id, result]   failure [2, id, [...]]      */
+ *    request [0, id, [method, args, kwargs]]   reply [1, id, result]   failure [2, id, [...]]    */
 
 static char *reply;
 static size_t length, capacity;
@@ -238,7 +239,7 @@ int main(int argc, char **argv) {
     return 0;
 }
 
-/* ── JSON ─────────────────────────────────────────────────────────────────────────────────────── */
+/* ── JSON ───────────────────────────────────────────────────────────────────────────────────── */
 
 static Json *pool; /* values of the message at hand, taken anew for each message */
 static size_t used, size_of_pool;

@@ -251,8 +251,9 @@ class ForeignRemote(RemoteModel):
             before = [p for p in (os.environ.get("PYTHONPATH"),) if p]
             environment["PYTHONPATH"] = os.pathsep.join([*paths, *before])
         command = command or ()
-        _require_program(command[0], environment)
-        program = Program(command=command, environment=environment)
+        folder = next((f for f in self._foreign.context.folders if f.is_dir()), Path())
+        _require_program(command[0], environment, folder)
+        program = Program(command=command, environment=environment, folder=folder)
         return await spawn(program, on_end=self._ended, timeout_s=timeout_s, answer=answer)
 
     def _class(self, name: str) -> type[Any]:
@@ -262,20 +263,21 @@ class ForeignRemote(RemoteModel):
             return find_class(name)
 
 
-def _require_program(name: str, environment: Mapping[str, str]) -> None:
+def _require_program(name: str, environment: Mapping[str, str], folder: Path) -> None:
     """Refuse a command that cannot be started.
 
     Raises:
         ScenarioError: no file of that name is found, or it is no program.
     """
-    if shutil.which(name, path=environment.get("PATH")) is None:
-        what = "cannot be executed" if Path(name).exists() else "does not exist"
+    path = folder / name if Path(name).parent != Path() else Path(name)
+    if shutil.which(path, path=environment.get("PATH")) is None:
+        what = "cannot be executed" if (folder / name).exists() else "does not exist"
         raise ScenarioError(
             Problem(
                 message=f"the program '{name}' {what}",
                 key=("command",),
-                expected="a program on the search path, or the path of one from the folder in "
-                "which gridloom runs",
+                expected="a program on the search path, or the path of one from the scenario's "
+                "folder",
             )
         )
 

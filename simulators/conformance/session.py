@@ -33,7 +33,12 @@ SIMULATOR_ID = "checked"
 SOURCE = "gridloom.check"
 """Full id of the entity from which the simulator receives everything."""
 _WITNESS = Path(__file__).with_name("witness.py")
-_RUNNER = "gridloom.simulators.external.runner"
+_HOST = (
+    "import sys; from mosaik_api_v3 import start_simulation; from {module} import {name}; "
+    "sys.exit(start_simulation({name}()))"
+)
+"""Runs a class in a process of its own as any other master would: gridloom's own runner forgives
+what does not cross a socket elsewhere, such as NumPy's numbers."""
 _SHORT_WAIT_S = 0.2
 """For a simulator that is known to hang."""
 _ERROR = re.compile(r"[\w.]*(Error|Exception|error)\b.*: ")
@@ -203,7 +208,8 @@ def how_it_ended(ending: Ending) -> str:
 def _command(target: CommandTarget | PythonTarget) -> Sequence[str]:
     if isinstance(target, CommandTarget):
         return target.command
-    return (sys.executable, "-m", _RUNNER, target.name, "{address}")
+    module, _, name = target.name.partition(":")
+    return (sys.executable, "-c", _HOST.format(module=module, name=name), "{address}")
 
 
 def _environment(target: CommandTarget | PythonTarget) -> Mapping[str, str]:

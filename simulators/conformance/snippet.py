@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gridloom.simulators.conformance.roles import Exchange, exchanges
@@ -20,24 +20,43 @@ _RESERVED = ("true", "false", "null", "True", "False", "Null", "TRUE", "FALSE", 
 def snippet(subject: Subject) -> str:
     """Return the YAML of the simulator as part of a scenario."""
     sends, receives = exchanges(subject)
+    vector = _sends_lists(subject)
+    if vector:
+        sends, receives = ([e for e in of if e.type == subject.model] for of in (sends, receives))
     role = subject.options.role or "device"
     group = "controllers" if role == "controller" else "simulators"
-    lines = [f"{group}:", f"  {role}:"]
     kind = "external_grid" if role == "grid" else "external"
-    lines += [f"    type: {kind}", f"    {_way(subject)}"]
+    lines = [f"{group}:", f"  {role}:", f"    type: {kind}", f"    {_way(subject)}"]
     lines.append(f"    step_size: {format_duration(_step_size(subject))}")
     if subject.options.parameters:
         lines.append(f"    parameters: {_flow(dict(subject.options.parameters))}")
     lines.append(f"    create: {_flow(_creation(subject))}")
-    lines += _places(subject, role, [*sends, *receives])
-    lines += _counterparts("sends", sends, generation=subject.positive_is_generation)
-    lines += _counterparts("receives", receives, generation=False)
-    known = {each.attribute for each in (*sends, *receives)}
-    rest = [a for kind in _types(subject) for a in subject.attributes(kind) if a not in known]
-    if rest:
-        lines.append(f"    # not recognised: {listing(rest)}; name them under sends or receives,")
-        lines.append("    # with their units under defines if gridloom has no such signal")
+    if vector:
+        lines.append("    vector: true # its entity carries all elements as lists")
+    types = list(dict.fromkeys(each.type for each in (*sends, *receives)))
+    lines += _places(subject, role, types)
+    several = len(types) > 1
+    feeds_in = subject.positive_is_generation
+    lines += _counterparts("sends", sends, of_type=several, generation=feeds_in)
+    lines += _counterparts("receives", receives, of_type=several, generation=False)
+    lines += _rest(subject, {each.attribute for each in (*sends, *receives)})
     return "\n".join(lines) + "\n"
+
+
+def _sends_lists(subject: Subject) -> bool:
+    """Whether an entity of the created model carries many elements."""
+    roots = {entity.eid for entity in subject.entities if entity.type == subject.model}
+    data = subject.trace[0].data if isinstance(subject.trace[0].data, Mapping) else {}
+    sent = [values for eid, values in data.items() if eid in roots and isinstance(values, Mapping)]
+    return any(isinstance(value, list) for values in sent for value in values.values())
+
+
+def _rest(subject: Subject, known: set[str]) -> Iterator[str]:
+    every = dict.fromkeys(a for e in subject.entities for a in subject.attributes(e.type))
+    rest = [attribute for attribute in every if attribute not in known]
+    if rest:
+        yield f"    # not recognised: {listing(rest)}; name them under sends or receives,"
+        yield "    # with their units under defines if gridloom has no such signal"
 
 
 def _way(subject: Subject) -> str:
@@ -63,15 +82,14 @@ def _creation(subject: Subject) -> dict[str, Any]:
     return creation
 
 
-def _places(subject: Subject, role: str, found: Sequence[Exchange]) -> Iterator[str]:
+def _places(subject: Subject, role: str, types: Sequence[str]) -> Iterator[str]:
     """Yield where its entities are."""
     if role == "controller":
-        yield "    controls: ev  # the simulator that it steers"
-        yield "    information: [measurements, sessions_plugged_in]  # what it may be told"
+        yield "    controls: ev # the simulator that it steers"
+        yield "    information: [measurements, sessions_plugged_in] # what it may be told"
         return
-    types = dict.fromkeys(each.type for each in found)
     if role != "grid" and (not types or list(types) == [subject.model]):
-        yield "    at: all  # or a group, or a list of connection points: one entity at each"
+        yield "    at: all # or a group, or a list of connection points: one entity at each"
         yield f"    kind: {role}"
         return
     yield "    elements:"
@@ -79,10 +97,12 @@ def _places(subject: Subject, role: str, found: Sequence[Exchange]) -> Iterator[
         ids = [entity.eid for entity in subject.entities if entity.type == kind]
         yield f"      {_flow(kind)}:"
         yield f"        type: {_flow(kind)}"
-        yield f"        names: {_flow(ids)}  # entities; or at: connection points"
+        yield f"        names: {_flow(ids)} # of its entities; or at: connection points"
 
 
-def _counterparts(key: str, found: Sequence[Exchange], *, generation: bool) -> Iterator[str]:
+def _counterparts(
+    key: str, found: Sequence[Exchange], *, of_type: bool, generation: bool
+) -> Iterator[str]:
     """Yield one line a signal; an attribute whose signal is taken becomes a comment."""
     taken: set[str] = set()
     if found:
@@ -94,6 +114,8 @@ def _counterparts(key: str, found: Sequence[Exchange], *, generation: bool) -> I
             named["unit"] = each.unit
         if generation and each.signal == POWER:
             named["positive"] = "generation"
+        if of_type:
+            named["of"] = each.type
         short = named if len(named) > 1 else each.attribute
         mark = "# " if name in taken else ""
         yield f"      {mark}{name}: {_flow(short)}{_remark(each)}"
@@ -103,12 +125,8 @@ def _counterparts(key: str, found: Sequence[Exchange], *, generation: bool) -> I
 def _remark(each: Exchange) -> str:
     """Return a comment on what the name of an attribute leaves open."""
     if each.signal == IRRADIANCE:
-        return "  # gridloom's is the global irradiance on the modules"
-    return "" if each.unit else f"  # in {each.signal.unit}? its name tells no unit"
-
-
-def _types(subject: Subject) -> list[str]:
-    return list(dict.fromkeys(entity.type for entity in subject.entities))
+        return " # gridloom's is the global irradiance on the modules"
+    return "" if each.unit else f" # in {each.signal.unit}? its name tells no unit"
 
 
 def _flow(value: Any) -> str:

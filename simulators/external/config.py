@@ -95,9 +95,14 @@ class ForeignSimulatorConfig(ModelConfig, ExchangeConfig):
         return self
 
     @model_validator(mode="after")
-    def _own_resolution(self) -> Self:
+    def _meaningful(self) -> Self:
         if "time_resolution" in self.parameters:
             raise ValueError("'time_resolution' is not to be given: a step of time is 1 s, always")
+        if self.environment and self.command is None and self.placement != "process":
+            raise ValueError(
+                "'environment' is for what is started: 'command', or 'python' with "
+                "'placement: process'"
+            )
         return self
 
 

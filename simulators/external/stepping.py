@@ -44,6 +44,7 @@ class ForeignStepper:
         self._created: object = None
         self._next: float = 0
         """When it wants to be stepped; infinite if inputs alone step it."""
+        self._is_triggered = False
         self._latest: Outputs = {}
         self._time = 0
 
@@ -70,6 +71,7 @@ class ForeignStepper:
             **create.parameters,
         )
         self._translation = Translation(self._model, self._created)
+        self._is_triggered = self._translation.is_triggered(self._meta)
 
     async def set_up(self, peer: AnyPeer) -> None:
         """Tell it that all connections are known."""
@@ -85,7 +87,7 @@ class ForeignStepper:
         """
         assert self._meta is not None  # noqa: S101 -- `start` comes first
         assert self._translation is not None  # noqa: S101
-        if time < self._next and not self._translation.is_triggered(self._meta):
+        if time < self._next and not self._is_triggered:
             return self._latest
         self._time = time
         inputs = self._translation.inputs(arrays)
@@ -119,8 +121,8 @@ class ForeignStepper:
         raise RuntimeError(f"gridloom does not offer '{method}'{hint}")
 
     def _max_advance(self, time: int) -> int:
-        """Return until when nothing new can reach the simulator."""
-        if not self._model.receives:
+        """Return until when nothing new will let the simulator step, as mosaik counts it."""
+        if not self._is_triggered:
             return self._model.context.duration_s
         return time + self._model.step_size - 1
 

@@ -15,7 +15,7 @@ from gridloom.simulators.remote.text import printable
 
 _REQUEST, _SUCCESS, _FAILURE = 0, 1, 2
 _REPLY_PARTS = 3
-_MOST_ANSWERS = 10_000
+_MOST_ANSWERS = 1000
 """Requests of the other side that may be unanswered at a time."""
 _FLUSH_S = 1.0
 """Wall time for what is still to be sent when the conversation ends."""

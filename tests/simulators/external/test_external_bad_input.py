@@ -70,6 +70,13 @@ CONFIGURATION = [
     ),
     case(
         PYTHON,
+        PYTHON + "    environment: {{LANG: C}}\n",
+        "",
+        "'environment' is for what is started: 'command', or 'python' with 'placement: process'",
+        6,
+    ),
+    case(
+        PYTHON,
         PYTHON + "    parameters: {{time_resolution: 60}}\n",
         "",
         "'time_resolution' is not to be given: a step of time is 1 s, always",

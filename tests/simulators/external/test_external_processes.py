@@ -113,3 +113,10 @@ def test_a_simulator_that_fails_to_finish_does_not_spoil_the_run(
     device = program("def finalize(self): raise ValueError('too late')")
     with pytest.raises(AssertionError, match="did not end well: ValueError: too late"):
         run(TEXT.format(python=device, placement="inprocess"))  # the fixture checks complaints
+
+
+def test_the_environment_reaches_what_is_started(run: Run, program: Program) -> None:
+    device = program("def value(self, e, a): return float(__import__('os').environ['RATE'])")
+    text = TEXT.format(python=device, placement="process")
+    sent = run(text + "    environment: {RATE: '2.5'}\n")["device"]["x"]
+    assert sent.tolist() == [2.5] * 4  # type: ignore[attr-defined]

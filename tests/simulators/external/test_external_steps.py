@@ -273,14 +273,24 @@ class TestTimes:
         assert caught.value.cause == cause
         assert caught.value.time == 0
 
-    def test_max_advance_says_until_when_nothing_new_comes(
-        self, run: Run, program: Program
+    @pytest.mark.parametrize(
+        ("kind", "expected"),
+        [("time-based", [240] * 4), ("hybrid", [240] * 4), ("event-based", [59, 119, 179, 239])],
+    )
+    def test_max_advance_says_until_when_nothing_lets_it_step(
+        self, run: Run, program: Program, kind: str, expected: list[int]
     ) -> None:
-        device = program("def value(self, e, a): return self.max_advance")
+        # As mosaik's: the end of the simulation, unless inputs trigger the simulator.
+        device = program(
+            f"""
+            META = {{**Base.META, "type": "{kind}"}}
+            def value(self, e, a): return self.max_advance
+            """
+        )
         alone = run(ONE.format(python=device))["device"]["x"]
-        assert alone.tolist() == [240, 240, 240, 240]  # as mosaik's: the end of the simulation
+        assert alone.tolist() == [240, 240, 240, 240]
         fed = run(FED.format(python=device, sender=program()))["device"]["power_kw"]
-        np.testing.assert_allclose(fed[:, 0], [0.059, 0.119, 0.179, 0.239])
+        np.testing.assert_allclose(fed[:, 0], np.array(expected) / 1000)
 
     @pytest.mark.parametrize("placement", ["inprocess", "process"])
     def test_simulators_of_api_2_know_no_time_resolution_and_no_max_advance(
