@@ -57,6 +57,9 @@ class ModelSimulator(mosaik_api_v3.Simulator):
     ) -> list[mosaik_api_v3.CreateResult]:
         if num != 1 or self._created:
             raise ValueError("a gridloom simulator has exactly one population")
+        if model != POPULATION or model_params:
+            unknown = model if model != POPULATION else min(model_params)
+            raise ValueError(f"there is no '{unknown}': only '{POPULATION}', without parameters")
         self._created = True
         children: list[mosaik_api_v3.CreateResult] = [
             {"eid": child_id(kind, name), "type": kind}

@@ -76,6 +76,10 @@ public final class HouseLoad {
     }
 
     private Object create(int number, String model, Map<String, Object> parameters) {
+        if (!model.equals("House")) throw new IllegalArgumentException("there is no model " + model);
+        for (String name : parameters.keySet()) {
+            if (!name.equals("mean_w")) throw new IllegalArgumentException("no parameter " + name);
+        }
         List<Object> created = new ArrayList<>();
         for (int i = 0; i < number; i++) {
             String id = model + "_" + houses.size();

@@ -68,6 +68,9 @@ static void init(const Json *parameters) {
 }
 
 static void create(int number, const char *model, const Json *parameters) {
+    if (strcmp(model, "House")) { fail("there is no model %s", model); return; }
+    for (const Json *p = parameters->child; p; p = p->next)
+        if (strcmp(p->name, "mean_w")) { fail("there is no parameter %s", p->name); return; }
     const Json *mean = json_get(parameters, "mean_w");
     houses = realloc(houses, (count + number) * sizeof *houses);
     if (!houses) exit(1);

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gridloom.simulators.conformance.session import CallFailure, FailureKind, Session
+from gridloom.simulators.conformance.session import CallFailure, FailureKind, Session, shortened
 from gridloom.simulators.conformance.subject import Entity, Subject
 from gridloom.simulators.errors import listing
 
@@ -39,7 +39,7 @@ async def create_first(subject: Subject, session: Session) -> bool:
     wrong = []
     if len(roots) != subject.number:
         wrong = [f"{len(roots)} entities were created, {subject.number} were asked for"]
-    good = f"creates one at a time: two are refused with '{several:.120}'" if several else ""
+    good = f"creates one at a time: two are refused with '{shortened(several)}'" if several else ""
     hint = "create(num, model) returns a list of num entities"
     subject.findings.judge("create.number", wrong, hint, good=good)
     subject.entities = entities_in(answer)
@@ -81,7 +81,7 @@ async def _judge_refusal(
         try:
             await session.create(1, model, **parameters)
         except CallFailure as failure:
-            good = f"refused: {failure.cause:.120}"
+            good = f"refused: {shortened(failure.cause)}"
             wrong = [] if failure.kind is FailureKind.REFUSED else [failure.cause]
     hint = "raise an error, so that a slip is seen at once"
     subject.findings.judge(check, wrong, hint, good=good)

@@ -15,6 +15,7 @@ from gridloom.simulators.conformance.session import (
     Session,
     StepInputs,
     how_it_ended,
+    shortened,
 )
 from gridloom.simulators.conformance.stepping import Run, run_steps
 from gridloom.simulators.conformance.subject import Subject
@@ -190,7 +191,7 @@ def _check_ending(subject: Subject, session: Session) -> None:
         return
     wrong = [how_it_ended(ending)] if ending.exit_code else []
     found.judge("shutdown.exit_code", wrong, "return from main, or sys.exit(0)")
-    left = [f"it left '{command:.100}' behind" for command in ending.left]
+    left = [f"it left '{shortened(command)}' behind" for command in ending.left]
     found.judge("shutdown.children", left, "end in finalize what you have started, and wait for it")
 
 

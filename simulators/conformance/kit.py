@@ -17,7 +17,7 @@ from gridloom.simulators.conformance.options import CheckOptions
 from gridloom.simulators.conformance.repetition import check_repetition
 from gridloom.simulators.conformance.report import Report
 from gridloom.simulators.conformance.roles import check_role
-from gridloom.simulators.conformance.session import CallFailure
+from gridloom.simulators.conformance.session import CallFailure, shortened
 from gridloom.simulators.conformance.snippet import snippet
 from gridloom.simulators.conformance.subject import Subject
 from gridloom.simulators.conformance.target import ClassTarget, Target, parse_target
@@ -82,5 +82,5 @@ async def _run(subject: Subject, families: tuple[tuple[_Family, tuple[str, ...]]
         try:
             await family(subject)
         except CallFailure as failure:
-            reason = f"another instance could not be used: {failure.cause:.160}"
+            reason = f"another instance could not be used: {shortened(failure.cause)}"
             subject.findings.skipped(reason, *checks)

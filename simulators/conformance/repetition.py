@@ -1,5 +1,6 @@
 """Whether what it sends is decided by its parameters and inputs alone."""
 
+from gridloom.simulators.conformance.session import shortened
 from gridloom.simulators.conformance.stepping import fresh_run
 from gridloom.simulators.conformance.subject import Subject
 
@@ -12,7 +13,7 @@ async def check_repetition(subject: Subject) -> None:
     again = await fresh_run(subject, len(first), subject.drive)
     hint = "draw random numbers from a seed among the parameters; do not depend on order of sets"
     wrong = [
-        f"at time {moment.time} the first sent {before:.80}, the second {after:.80}"
+        f"at time {moment.time} the first sent {shortened(before)}, the second {shortened(after)}"
         for moment, before, after in zip(
             subject.trace, first, again.texts(len(first)), strict=False
         )

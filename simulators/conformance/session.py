@@ -161,7 +161,7 @@ def cause_of(failure: PeerFailure) -> str:
     lines = [line.strip() for line in failure.output.splitlines() if line.strip()]
     errors = [line for line in lines if _ERROR.match(line)]
     last = (errors or lines or [""])[-1]
-    return f"{failure.cause}, having written '{last:.300}'" if last else failure.cause
+    return f"{failure.cause}, having written '{shortened(last, 300)}'" if last else failure.cause
 
 
 async def open_session(
@@ -192,10 +192,14 @@ async def open_session(
     ending = folder / "ending.json"
     program = Program(
         command=(sys.executable, "-I", "-S", str(_WITNESS), str(ending), *_command(target)),
-        environment=_environment(target),
     )
     peer = await spawn(program, on_end=_ignore, timeout_s=start_timeout_s, answer=_answer)
     return Session(peer, options, ending)
+
+
+def shortened(text: str, limit: int = 160) -> str:
+    """Return a text with what is beyond the limit left out."""
+    return text if len(text) <= limit else f"{text[:limit].rstrip()} ..."
 
 
 def how_it_ended(ending: Ending) -> str:
@@ -210,14 +214,6 @@ def _command(target: CommandTarget | PythonTarget) -> Sequence[str]:
         return target.command
     module, _, name = target.name.partition(":")
     return (sys.executable, "-c", _HOST.format(module=module, name=name), "{address}")
-
-
-def _environment(target: CommandTarget | PythonTarget) -> Mapping[str, str]:
-    """Let a class be found in the current folder, as a command line lets one expect."""
-    if isinstance(target, CommandTarget):
-        return {}
-    before = [path for path in (os.environ.get("PYTHONPATH"),) if path]
-    return {"PYTHONPATH": os.pathsep.join([str(Path.cwd()), *before])}
 
 
 def _ignore(failure: PeerFailure) -> None:

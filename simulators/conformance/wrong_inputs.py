@@ -2,7 +2,13 @@
 
 from collections.abc import Sequence
 
-from gridloom.simulators.conformance.session import CallFailure, FailureKind, Session, StepInputs
+from gridloom.simulators.conformance.session import (
+    CallFailure,
+    FailureKind,
+    Session,
+    StepInputs,
+    shortened,
+)
 from gridloom.simulators.conformance.subject import Subject
 
 _HINT = "answer with an error, which ends the run and says why"
@@ -70,9 +76,9 @@ def _judge(subject: Subject, session: Session, check: str, failure: CallFailure 
     if failure is None:
         subject.findings.passed(check, "ignored")
     elif failure.kind is FailureKind.REFUSED:
-        subject.findings.passed(check, f"refused: {failure.cause:.120}")
+        subject.findings.passed(check, f"refused: {shortened(failure.cause)}")
     elif failure.kind is FailureKind.LOST and ending is not None and ending.exit_code >= 0:
-        reason = f"ended with exit code {ending.exit_code}: {failure.cause:.120}"
+        reason = f"ended with exit code {ending.exit_code}: {shortened(failure.cause)}"
         subject.findings.passed(check, reason)
     else:
         subject.findings.failed(check, failure.cause, _HINT)

@@ -12,6 +12,7 @@ _PREFIXED = {
     "W": "active power",
     "var": "reactive power",
     "VAr": "reactive power",
+    "Var": "reactive power",
     "VA": "apparent power",
     "V": "voltage",
     "A": "current",

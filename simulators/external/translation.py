@@ -14,6 +14,7 @@ from gridloom.simulators.external.foreign import ELEMENT, Foreign, ForeignElemen
 from gridloom.simulators.external.meta import Meta
 from gridloom.simulators.external.relations import SOURCE, walk
 from gridloom.simulators.model import FloatArray, Inputs, Outputs
+from gridloom.simulators.remote.arrays import listed
 
 
 class UnfitAnswer(Exception):  # noqa: N818 -- becomes a SimulatorError once the time is known
@@ -72,11 +73,10 @@ class Translation:
         found: dict[str, dict[str, dict[str, Any]]] = {}
         for each in self._receives:
             values = each.exchanged.outward(arrays[each.exchanged.signal.name])
-            numbers: Any = values.tolist()
-            if np.isnan(values).any():
-                numbers = _nulls(numbers)
-            listed = [numbers] if each.size is not None or values.ndim == 0 else numbers
-            for (entity, attribute), value in zip(each.addresses, listed, strict=True):
+            numbers = listed(values) if np.isnan(values).any() else values.tolist()
+            single = each.size is not None or values.ndim == 0
+            told = [numbers] if single else numbers
+            for (entity, attribute), value in zip(each.addresses, told, strict=True):
                 found.setdefault(entity, {})[attribute] = {SOURCE: value}
         return found
 
@@ -227,13 +227,6 @@ def _number(value: object, each: _Exchange, place: int) -> float:
     if math.isinf(number) or (math.isnan(number) and not signal.may_be_nan):
         raise UnfitAnswer(f"'{attribute}', which is {signal.name}, is not finite", entity)
     return number
-
-
-def _nulls(values: Any) -> Any:
-    """Replace NaN, which JSON does not have, by null."""
-    if isinstance(values, list):
-        return [_nulls(value) for value in values]
-    return None if math.isnan(values) else values
 
 
 def _by_type(created: object, model: Foreign) -> dict[str, list[str]]:

@@ -4,6 +4,7 @@ A third party gets lists of numbers; among ourselves the bytes travel as they ar
 costs a tenth of writing and reading the digits.
 """
 
+import math
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Any
@@ -39,3 +40,18 @@ def unpack(packed: Mapping[str, Any]) -> dict[str, FloatArray]:
         }
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(f"these are no packed arrays: {error}") from None
+
+
+def listed(values: Any) -> Any:
+    """Return an array or number as a third party gets it: in lists, null for NaN.
+
+    JSON does not have NaN; the mosaik API's other implementations refuse it.
+    """
+    plain = values.tolist() if isinstance(values, np.ndarray | np.generic) else values
+    return _without_nan(plain)
+
+
+def _without_nan(values: Any) -> Any:
+    if isinstance(values, list):
+        return [_without_nan(value) for value in values]
+    return None if isinstance(values, float) and math.isnan(values) else values

@@ -12,7 +12,7 @@ from typing import Any
 
 from gridloom.simulators.model import Model
 from gridloom.simulators.mosaik_adapter import ModelSimulator
-from gridloom.simulators.remote.arrays import pack, unpack
+from gridloom.simulators.remote.arrays import listed, pack, unpack
 from gridloom.simulators.remote.channel import Channel
 from gridloom.simulators.remote.failures import explain
 from gridloom.simulators.remote.frames import FrameError, encode, read_frame
@@ -23,6 +23,8 @@ BLUEPRINT = "gridloom"
 """Keyword of `init` that carries what the model is to be built from."""
 _LIMIT_BYTES = 1024**2
 _TOKEN_WAIT_S = 10.0
+_SILENT_S = 10.0
+"""Wall time until whoever connected must have asked something: others may be waiting."""
 
 Build = Callable[[Mapping[str, Any] | None], Model]
 """Builds the model from the blueprint that `init` brought; None from a stock mosaik master."""
@@ -34,6 +36,8 @@ class ServedModel:
     def __init__(self, build: Build) -> None:
         self._build = build
         self._simulator: ModelSimulator | None = None
+        self.is_asked = False
+        """Whether any request has come."""
         self.stopped = asyncio.Event()
         self._methods: dict[str, Callable[..., Any]] = {
             "setup_done": lambda _: None,
@@ -52,6 +56,7 @@ class ServedModel:
         Raises:
             Exception: whatever the model raises; the channel reports it to the other side.
         """
+        self.is_asked = True
         if method == "stop":
             self.stopped.set()
             return None
@@ -151,12 +156,14 @@ async def _shows_token(reader: asyncio.StreamReader) -> bool:
 async def _converse(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, build: Build
 ) -> None:
-    """Serve one connection until the other side stops or is gone."""
+    """Serve one connection until the other side stops, is gone, or never asks anything."""
     served = ServedModel(build)
     channel = Channel(reader, writer, answer=served.answer, explain=explain)
     ends = [asyncio.create_task(e.wait()) for e in (served.stopped, channel.closed)]
     try:
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(ends, timeout=_SILENT_S, return_when=asyncio.FIRST_COMPLETED)
+        if served.is_asked:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for end in ends:
             end.cancel()
@@ -167,11 +174,8 @@ async def _converse(
 
 
 def _listed(answer: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return arrays as lists of plain numbers, as the mosaik API has them."""
+    """Return data by entity as the mosaik API has it."""
     return {
-        entity: {
-            name: value.tolist() if hasattr(value, "tolist") else value
-            for name, value in values.items()
-        }
+        entity: {name: listed(value) for name, value in values.items()}
         for entity, values in answer.items()
     }

@@ -103,9 +103,8 @@ def test_bad_arguments_end_with_exit_code_2(
     assert words in err
 
 
-@pytest.mark.xfail(reason="create of the adapter accepts any model and any parameter")
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["pv", "load", "grid"])
+@pytest.mark.parametrize("model", ["pv", "load", "grid", "ev"])
 def test_what_gridloom_serves_keeps_to_the_api(gridloom: Command, model: str) -> None:
     command = [sys.executable, "-m", "gridloom.scenarios.cli", "serve", model]
     with subprocess.Popen(

@@ -32,6 +32,14 @@ def test_never_connects(case: Any, gridloom: Any) -> None:
     assert case.gone_within(5)
 
 
+def test_connects_and_never_answers(case: Any, gridloom: Any) -> None:
+    code, err = _run(case, gridloom, case.foreign("it", init="time.sleep(600)", start_timeout="2s"))
+    assert code == 3
+    message = "simulator 'it' failed: it did not answer 'init' within 2 s and was killed"
+    assert err.startswith(f"error: {message}\n")
+    assert case.gone_within(5)
+
+
 def test_ends_at_once_while_another_takes_its_time(case: Any, gridloom: Any) -> None:
     begin = time.monotonic()
     code, err = _run(

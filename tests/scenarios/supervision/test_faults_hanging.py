@@ -65,25 +65,12 @@ def test_foreign_class_hangs_in_this_process(case: Any) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "hang",
-    [
-        pytest.param("__import__('hashlib').pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)", id="C"),
-        pytest.param(
-            "\nwhile True:\n  try: time.sleep(600)\n  except Exception: pass", id="swallows errors"
-        ),
-    ],
-)
-def test_hangs_beyond_reach_in_this_process(case: Any, rows: Any, hang: str) -> None:
+def test_hangs_beyond_reach_in_this_process(case: Any, rows: Any) -> None:
     """The process ends itself after a grace; what was flushed is there, its simulators are gone."""
-    step = (
-        f"if now == 40: {hang}"
-        if "\n" not in hang
-        else f"if now == 40:{hang}".replace("\n", "\n  ")
-    )
+    hang = "__import__('hashlib').pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)"  # compiled
     process = case.start(
         duration_s=3600,
-        stuck=case.ours(step=f"time.sleep(0.05)\n{step}", step_timeout="1s"),
+        stuck=case.ours(step=f"time.sleep(0.05)\nif now == 40: {hang}", step_timeout="1s"),
         healthy=case.foreign("healthy", at="b"),
     )
     ended = case.end(process)

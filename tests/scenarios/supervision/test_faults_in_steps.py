@@ -133,11 +133,15 @@ def test_ends_the_program_from_within_a_step(case: Any) -> None:
     assert record_status(ended.record) == (RunStatus.FAILED, message)
 
 
-def test_message_that_no_terminal_and_no_file_can_take(case: Any) -> None:
-    step = r"raise RuntimeError('a\0b\ud800c\x1b[31m')"
-    ended = case.run(broken=case.foreign("broken", step=step))
-    assert ended.code == 3
-    assert not {"\0", "\x1b"} & set(ended.err)
-    status, message = record_status(ended.record)
+def test_message_that_no_terminal_and_no_file_can_take(case: Any, gridloom: Any) -> None:
+    case.write(it=case.foreign("it", step=r"raise RuntimeError('a\0b\ud800c\x1b[31m')"))
+    code, _, err = gridloom("run", "fault.yaml")
+    assert code == 3
+    assert not {"\0", "\x1b", "\ud800"} & set(err)
+    (record,) = case.folder.glob("outputs/*/record.partial.h5")
+    status, message = record_status(record)
     assert status is RunStatus.FAILED
-    assert message.startswith("simulator 'broken' failed at simulation time 0 s: RuntimeError: a")
+    assert (
+        message
+        == r"simulator 'it' failed at simulation time 0 s: RuntimeError: a\x00b\ud800c\x1b[31m"
+    )

@@ -27,13 +27,16 @@ def test_killed_within_a_step(case: Any, rows: Rows) -> None:
 
 
 def test_killed_between_calls_while_another_computes(case: Any, rows: Rows) -> None:
-    die = "Path('killed').write_text(str(time.time())); os.kill(os.getpid(), 9)"
-    wait = f"if now == 2: threading.Timer(0.5, lambda: exec({die!r}, globals())).start()"
+    die = (
+        "while not Path('busy').exists(): time.sleep(0.02)\n"
+        "Path('killed').write_text(str(time.time()))\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    lurk = f"if now == 0: threading.Thread(target=lambda: exec({die!r}, globals())).start()"
+    compute = "if now == 3: Path('busy').touch(); time.sleep(60)"
     ended = case.run(
-        broken=case.foreign("broken", step=wait),
-        busy=case.foreign("busy", step="if now == 3: time.sleep(60)", at="b", stop_timeout="1s"),
-        # Keeps the two in step, so that the first one waits for the second:
-        here=case.ours(at="c", step_size="2s"),
+        broken=case.foreign("broken", step=lurk),
+        busy=case.foreign("busy", step=compute, at="b", stop_timeout="1s"),
     )
     assert ended.code == 3
     assert "error: simulator 'broken' failed at simulation time " in ended.err

@@ -380,6 +380,40 @@ class MoonPv(Pv):
     DARK_MW = 1e-3
 
 
+class Fleet(Boiler):
+    """Charging points on the lists of one entity, as a vector simulator has them."""
+
+    META: ClassVar[dict[str, Any]] = {
+        "api_version": "3.0",
+        "type": "time-based",
+        "models": {
+            "Fleet": {"public": True, "params": [], "attrs": ["P[kW]", "P_set[kW]", "soc", "vm_pu"]}
+        },
+    }
+    CHARGE = 0.5
+
+    def create(self, num: int, model: str) -> Any:
+        if model != "Fleet" or num != 1 or self.boilers:
+            raise ValueError("there is one fleet")
+        self.boilers["fleet"] = {}
+        return [{"eid": "fleet", "type": "Fleet"}]
+
+    def step(self, time: int, inputs: Any, max_advance: int) -> Any:
+        wanted = inputs.get("fleet", {}).get("P_set[kW]", {"": [0.0, 0.0, 0.0]})
+        (self.power,) = wanted.values()
+        if len(self.power) != 3:
+            raise ValueError("there are three charging points")
+        return time + STEP_S
+
+    def get_data(self, outputs: Any) -> Any:
+        values = {"P[kW]": self.power, "soc": 3 * [self.CHARGE], "vm_pu": 3 * [0.98]}
+        return {name: {a: values[a] for a in wanted} for name, wanted in outputs.items()}
+
+
+class OverchargedFleet(Fleet):
+    CHARGE = 50.0
+
+
 WRONG: dict[str, type[Boiler]] = {
     "handshake.init": InitRaises,
     "meta.api_version": NewerApi,

@@ -98,6 +98,13 @@ def test_it_steps_with_inputs_where_it_cannot_do_without(specimens: ModuleType) 
     assert "P_set[kW]" in report["input.effect"].reason
 
 
+@pytest.mark.parametrize("name", ["setup.done", "step.next", "data.complete", "create.ids"])
+def test_a_check_that_fails_does_not_stop_the_others(specimens: ModuleType, name: str) -> None:
+    report = check(specimens.WRONG[name], OPTIONS)
+    passed = outcomes(report, Outcome.PASSED)
+    assert len(passed) == len(CHECKS) - 5, explained(report)  # that one, and those not applicable
+
+
 def test_several_sources_are_said_to_add_up(specimens: ModuleType) -> None:
     report = check(specimens.Boiler, OPTIONS)
     assert "add up" in report["input.sources"].reason

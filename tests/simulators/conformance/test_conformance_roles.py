@@ -5,6 +5,7 @@ from types import ModuleType
 import pytest
 
 from gridloom.simulators.conformance import CheckOptions, Outcome, check
+from gridloom.simulators.conformance.options import Role
 from gridloom.simulators.conformance.signal_names import guess
 
 
@@ -53,3 +54,40 @@ def test_a_boiler_is_no_ev_fleet(specimens: ModuleType) -> None:
     report = check(specimens.Boiler, CheckOptions(steps=3, role="grid"))
     assert [f.check for f in report.findings if f.outcome is Outcome.FAILED] == ["role.has"]
     assert "voltage_pu" in report["role.has"].reason
+
+
+def test_a_fleet_on_lists_is_given_lists_and_named_as_a_vector(specimens: ModuleType) -> None:
+    from ruamel.yaml import YAML
+
+    from gridloom.simulators.external.config import ExternalConfig
+
+    report = check(specimens.Fleet, CheckOptions(steps=3, role="ev_fleet"))
+    assert report["input.effect"].reason.startswith("P_set[kW] of")
+    assert report["role.has"].outcome is Outcome.WARNING
+    assert "plugged_in" in report["role.has"].reason
+    assert report["role.values"].outcome is Outcome.PASSED
+    (config,) = YAML(typ="safe").load(report.snippet)["simulators"].values()
+    read = ExternalConfig.model_validate(config)
+    assert read.vector
+    assert read.at == "all"
+    assert set(read.sends) == {"power_kw", "state_of_charge", "voltage_pu"}
+
+
+def test_a_state_of_charge_in_percent_is_noticed(specimens: ModuleType) -> None:
+    report = check(specimens.OverchargedFleet, CheckOptions(steps=3, role="ev_fleet"))
+    assert [f.check for f in report.findings if f.outcome is Outcome.FAILED] == ["role.values"]
+    assert "state_of_charge is 50" in report["role.values"].reason
+
+
+def test_the_voltages_of_a_grid(specimens: ModuleType) -> None:
+    report = check(specimens.Fleet, CheckOptions(steps=3, role="grid"))
+    assert "voltage_pu lies between 0.98 and 0.98" in report["role.values"].reason
+    assert "receives no power_kw" in report["role.has"].reason
+
+
+@pytest.mark.parametrize("role", ["market", "controller"])
+def test_values_that_depend_on_the_scenario_are_not_judged(
+    specimens: ModuleType, role: Role
+) -> None:
+    report = check(specimens.Fleet, CheckOptions(steps=3, role=role))
+    assert report["role.values"].outcome is Outcome.NOT_APPLICABLE

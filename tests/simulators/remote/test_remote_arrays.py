@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
@@ -47,6 +47,7 @@ _JSON = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(_JSON | st.dictionaries(st.text(), st.tuples(st.lists(st.integers()), st.text())))
 def test_garbage_is_a_value_error(packed: Any) -> None:
     try:
