@@ -36,7 +36,7 @@ def main() -> int:
         return run([gridloom(), "run", *(arguments or ["ademis-2021"])])
     if known.job == "test":
         install(["test"])
-        return run([PYTHON, "-m", "pytest", *(arguments or ["-n", "2"])])
+        return run([PYTHON, "-m", "pytest", *(arguments or ["-n", "2", "-m", "not slow"])])
     install(["test", "lint"] if known.job == "lint" else ["test", "lint", "benchmark"])
     return lint() if known.job == "lint" else 0
 

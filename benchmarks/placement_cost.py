@@ -220,7 +220,9 @@ def gridloom_step_us(folder: Path, elements: int, steps: int, meter: str, **keys
         sink,
         Surroundings(
             supervisor=supervisor,
-            elsewhere=models_elsewhere(composition.models, blueprint, supervisor),
+            elsewhere=models_elsewhere(
+                composition.models, composition.couplings, blueprint, supervisor
+            ),
             when_started=lambda: marks.append(perf_counter()),
         ),
     )

@@ -120,7 +120,7 @@ class _Simulation:
         with _world() as world, watchdog.on_guard():
             supervisor.attach(world.loop)
             try:
-                world.loop.run_until_complete(self._start_elsewhere())
+                world.loop.run_until_complete(self._start_elsewhere(watchdog))
                 return self._run(world, watchdog)
             finally:
                 supervisor.detach()
@@ -148,12 +148,24 @@ class _Simulation:
             raise SimulatorError("mosaik", progress[0], "the simulation stopped before its end")
         return world.loop.run_until_complete(self._outcome())
 
-    async def _start_elsewhere(self) -> None:
-        """Start everything that is computed elsewhere, all at once."""
-        starts = (remote.start() for remote in self.surroundings.elsewhere.values())
+    async def _start_elsewhere(self, watchdog: Watchdog) -> None:
+        """Start everything that is computed elsewhere, all at once.
+
+        Foreign classes in this process come last: while they start, nobody else is listened to.
+        """
+        remotes = self.surroundings.elsewhere.values()
+        starts = (remote.start() for remote in remotes if not remote.is_here)
         for started in await asyncio.gather(*starts, return_exceptions=True):
             if isinstance(started, BaseException):
                 raise started
+        for remote in remotes:
+            if remote.is_here:
+                limit_s = float(remote.config.start_timeout)
+                watchdog.begin(remote.model.name, None, limit_s)
+                try:
+                    await remote.start()
+                finally:
+                    watchdog.end()
 
     async def _stop_elsewhere(self) -> None:
         """Let everything that is computed elsewhere finish, all at once."""

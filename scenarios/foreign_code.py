@@ -100,7 +100,7 @@ def _of_values(value: Any, key: Key) -> Iterator[tuple[Key, str]]:
     """Tell what the values of a model mean to start, to connect to and to read from elsewhere."""
     if isinstance(value, str) and value.lower().endswith(_SCRIPT):
         yield key, f"executes the script {_shown(value)}"
-    elif isinstance(value, str) and _is_absolute(value):
+    elif isinstance(value, str) and _leads_elsewhere(value) and not _is_type(value, key):
         yield key, f"reads {_shown(value)}"
     elif isinstance(value, Mapping):
         for name, entry in _entries(value):
@@ -113,9 +113,19 @@ def _of_values(value: Any, key: Key) -> Iterator[tuple[Key, str]]:
             yield from _of_values(item, (*key, place))
 
 
-def _is_absolute(text: str) -> bool:
-    """Whether a text names a place in a file system, be it of Windows or another system."""
-    return bool(PurePosixPath(text).root or PureWindowsPath(text).root)
+def _leads_elsewhere(text: str) -> bool:
+    """Whether a text names a place that is not below the folder in which it is looked up.
+
+    Be it on Windows, where `C:x.csv` lies in some folder of drive C, or on another system.
+    """
+    windows = PureWindowsPath(text)  # splits at both separators
+    is_on_drive = windows.drive[:1].isalpha()
+    return bool(PurePosixPath(text).root or windows.root or is_on_drive or ".." in windows.parts)
+
+
+def _is_type(text: str, key: Key) -> bool:
+    """Whether a text is a model's type in a module of one letter, which looks like a drive."""
+    return key[2:] == ("type",) and not PureWindowsPath(text).root
 
 
 def _shown(value: Any) -> str:

@@ -18,12 +18,18 @@ _DEPENDENCIES = (
     "helics",
     "highspy",
     "mosaik",
+    "mosaik-api-v3",
     "numpy",
     "pandapower",
+    "pandas",
     "power-grid-model",
+    "pvlib",
     "pydantic",
     "pyomo",
     "pythonfmu",
+    "pythonfmu3",
+    "scipy",
+    "simbench",
     "xarray",
 )
 
@@ -76,17 +82,7 @@ def _git_revision(folder: Path) -> str:
     """Return the revision of the repository the scenario lies in, or '' outside of one."""
     try:
         answer = subprocess.run(
-            [
-                "git",
-                "-c",
-                "core.fsmonitor=false",
-                "-C",
-                str(folder),
-                "describe",
-                "--always",
-                "--dirty",
-                "--abbrev=12",
-            ],
+            ["git", "-C", str(folder), *_DESCRIBE],
             capture_output=True,
             text=True,
             timeout=5,

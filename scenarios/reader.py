@@ -39,7 +39,9 @@ def read_scenario(
     """
     path = find_source(source)
     return ScenarioDocument(
-        read_record_source(path) if is_record(path) else read_source(path),
+        read_record_source(path, allow_external=allow_external)
+        if is_record(path)
+        else read_source(path),
         read_overrides(overrides),
         allow_external=allow_external,
     )

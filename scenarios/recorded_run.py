@@ -1,7 +1,7 @@
 """Steps a composition and streams what it sends to its record; whatever happens, that is closed."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Self
 
@@ -47,7 +47,7 @@ def record_run(composition: Composition, folder: RunFolder, tracing: Tracing) ->
     blueprint = Blueprint(
         scenario=scenario, folders=composition.folders, points=composition.connection_points
     )
-    elsewhere = models_elsewhere(models, blueprint, supervisor)
+    elsewhere = models_elsewhere(models, composition.couplings, blueprint, supervisor)
     title = " ".join(part for part in (scenario.name, scenario.variant) if part)
 
     def interrupt(number: int) -> None:
@@ -56,7 +56,7 @@ def record_run(composition: Composition, folder: RunFolder, tracing: Tracing) ->
     with ExitStack() as stack:
         check = stack.enter_context(stop_on_signal(interrupt))
         progress = stack.enter_context(show_progress(title, scenario.duration_s))
-        recording = stack.enter_context(_Recording(composition, folder, tracing))
+        recording = stack.enter_context(_Recording(composition, elsewhere, folder, tracing))
         surroundings = Surroundings(
             supervisor=supervisor,
             elsewhere=elsewhere,
@@ -79,8 +79,15 @@ def record_run(composition: Composition, folder: RunFolder, tracing: Tracing) ->
 class _Recording:
     """The record of one run, from its first row to the status that its end deserves."""
 
-    def __init__(self, composition: Composition, folder: RunFolder, tracing: Tracing) -> None:
+    def __init__(
+        self,
+        composition: Composition,
+        elsewhere: Collection[str],
+        folder: RunFolder,
+        tracing: Tracing,
+    ) -> None:
         self._composition = composition
+        self._elsewhere = elsewhere
         self._folder = folder
         self._models = {m.name: m for m in _recorded_models(composition)}
         self._writer: RecordWriter | None = None
@@ -133,11 +140,7 @@ class _Recording:
         status, message = _status(error)
         outcome = self.outcome
         times = self.wall_times = self._tracing.wall_times()
-        summaries = (
-            {name: model.summary() for name, model in self._composition.models.items()}
-            if outcome is None
-            else outcome.summaries
-        )
+        summaries = self._summaries_so_far() if outcome is None else outcome.summaries
         self._writer.close(
             status,
             message=message,
@@ -148,6 +151,17 @@ class _Recording:
             },
             summaries=summaries,
         )
+
+    def _summaries_so_far(self) -> dict[str, Mapping[str, float]]:
+        """Return the counters of the models of a run that failed, as far as they are here."""
+        found: dict[str, Mapping[str, float]] = {}
+        for name, model in self._composition.models.items():
+            if name not in self._elsewhere:
+                try:
+                    found[name] = model.summary()
+                except Exception:  # noqa: BLE001 -- the error that ends the run is the one to be told
+                    _log.exception("'%s' cannot tell its counters", name)
+        return found
 
 
 def _status(error: BaseException | None) -> tuple[RunStatus, str]:

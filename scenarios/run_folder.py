@@ -1,7 +1,7 @@
 """Where a run's files are: one folder a run, named by what was run."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +72,7 @@ class RunFolder:
         Raises:
             ScenarioError: the folder cannot be written, or another process computes this run now.
         """
+        made = [each for each in (self.path, self.path.parent) if not each.exists()]
         with ExitStack() as stack:
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
@@ -90,16 +91,16 @@ class RunFolder:
             try:
                 yield
             except ScenarioError:
-                self._forget()
+                self._forget(made)
                 raise
 
-    def _forget(self) -> None:
-        """Remove what a run has left that never began; a complete run of before stays."""
+    def _forget(self, made: Sequence[Path]) -> None:
+        """Remove what a run has left that never began, with the folders that were made for it."""
         if not self.record.exists() and not self.partial_record.exists():
             self.log.unlink(missing_ok=True)
             with suppress(OSError):  # there is something of somebody else's
-                self.path.rmdir()
-                self.path.parent.rmdir()
+                for folder in made:
+                    folder.rmdir()
 
     def require_writable(self) -> None:
         """Refuse a place that cannot be written to, before anything is computed for it.

@@ -12,7 +12,7 @@ from time import perf_counter
 
 from gridloom.scenarios.composition import compose, located
 from gridloom.scenarios.evaluation import evaluate
-from gridloom.scenarios.identity import run_digest
+from gridloom.scenarios.identity import is_repeatable, run_digest
 from gridloom.scenarios.reader import ScenarioDocument, read_scenario
 from gridloom.scenarios.recorded_run import record_run
 from gridloom.scenarios.results.kpis.kpi import Kpi, read_kpis_csv
@@ -80,7 +80,7 @@ def run_variant(
     begin = perf_counter()
     scenario = document.scenario(variant)
     folder = run_folder(document, scenario, out)
-    if folder.is_complete() and not force:
+    if folder.is_complete() and not force and is_repeatable(scenario):
         return Run(
             scenario=scenario,
             folder=folder,

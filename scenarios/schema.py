@@ -217,6 +217,18 @@ class Scenario(Config):
         identity = hashlib.sha256(
             json.dumps(self.resolved(), sort_keys=True, ensure_ascii=False).encode()
         )
+        for _key, path in self.input_paths(folders):
+            with path.open("rb") as opened:
+                identity.update(path.name.encode())
+                identity.update(hashlib.file_digest(opened, "sha256").digest())
+        return identity.hexdigest()[:10]
+
+    def input_paths(self, folders: Sequence[Path]) -> Iterator[tuple[Key, Path]]:
+        """Yield key and path of every file that the scenario reads, ordered by key.
+
+        Raises:
+            ScenarioError: a file does not exist.
+        """
         for key, name in self.input_files():
             context = BuildContext(
                 name=str(key[1]),
@@ -227,10 +239,7 @@ class Scenario(Config):
             )
             several = isinstance(name, InputFiles)
             for path in context.files(name) if several else [context.file(name, *key)]:
-                with path.open("rb") as opened:
-                    identity.update(path.name.encode())
-                    identity.update(hashlib.file_digest(opened, "sha256").digest())
-        return identity.hexdigest()[:10]
+                yield key, path
 
     def input_files(self) -> list[tuple[Key, InputFile]]:
         """Return key and name of every file that the scenario reads, ordered by key."""

@@ -84,14 +84,23 @@ class Service:
         return build_models(self.scenario, self.folders)[self.model]
 
     def _require_offered(self, blueprint: Mapping[str, Any]) -> None:
-        name, tree = str(blueprint.get("name")), blueprint.get("scenario")
-        groups = tree if isinstance(tree, dict) else {}
-        configs = {**groups.get("simulators", {}), **groups.get("controllers", {})}
-        if self.model not in (name, configs.get(name, {}).get("type")):
+        tree = blueprint.get("scenario")
+        # Whoever asks chooses the names in a scenario: of a type, the name says nothing.
+        name = blueprint.get("name")
+        asked = name if self.scenario is not None else _type_of(tree, name)
+        if asked != self.model:
             raise ScenarioError(
                 Problem(
-                    message=f"'{name}' was asked for, and '{self.model}' is served here",
+                    message=f"'{asked}' was asked for, and '{self.model}' is served here",
                     key=("placement", "connect"),
+                )
+            )
+        if blueprint.get("folders"):
+            raise ScenarioError(
+                Problem(
+                    message="a run may not say in which folders of the server files are looked up",
+                    key=("placement", "connect"),
+                    expected="a run that sends its files",
                 )
             )
         foreign = [(key, what) for key, what in foreign_code(tree) if key[-1] != "connect"]
@@ -145,7 +154,17 @@ def _build_for_own_run(blueprint: Mapping[str, Any] | None) -> Model:
 
     if blueprint is None:
         raise ValueError("expected a run of gridloom")
-    return build_served(blueprint)
+    return build_served(blueprint, is_own_run=True)
+
+
+def _type_of(scenario: Any, name: Any) -> str | None:
+    """Return the type of the model of that name in a scenario of plain values, valid or not."""
+    for kind in ("simulators", "controllers"):
+        models = scenario.get(kind) if isinstance(scenario, dict) else None
+        model = models.get(name) if isinstance(models, dict) else None
+        if isinstance(model, dict):
+            return str(model.get("type"))
+    return None
 
 
 def _is_loopback(host: str) -> bool:

@@ -4,7 +4,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -64,15 +64,19 @@ class Blueprint:
         }
 
 
-def build_served(blueprint: Mapping[str, Any], folders: Sequence[Path] = ()) -> Model:
+def build_served(
+    blueprint: Mapping[str, Any], folders: Sequence[Path] = (), *, is_own_run: bool = False
+) -> Model:
     """Build the model that a run asks for.
 
     Args:
         blueprint: what `Blueprint.as_json` made.
         folders: where files and modules are looked up besides.
+        is_own_run: whether the run started this process, and may name any folder and file.
 
     Raises:
-        ScenarioError: the run has another version of gridloom, or something does not fit.
+        ScenarioError: the run has another version of gridloom, names files of this host, or
+            something does not fit.
     """
     if blueprint.get("code") != own_code().hex():
         raise ScenarioError(
@@ -89,11 +93,17 @@ def build_served(blueprint: Mapping[str, Any], folders: Sequence[Path] = ()) -> 
         for name, content in blueprint["files"].items():
             _require_relative(name, ("files",))
             target = sent / name
+            if not target.resolve().is_relative_to(sent.resolve()):
+                raise _not_below(name, ("files",))
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(b64decode(content))
-        places = [*(Path(f) for f in blueprint["folders"]), sent, *folders]
+        named = [Path(folder) for folder in blueprint["folders"]] if is_own_run else []
+        places = [*named, sent, *folders]
         location = Location(file=Path("scenario"), line=1, column=1)
         scenario = check_scenario(tree_of(blueprint["scenario"], location), places)
+        if not is_own_run:
+            for key, file in scenario.input_files():
+                _require_relative(str(file), key)
         return build_one(
             scenario, places, blueprint["name"], None if points is None else tuple(points)
         )
@@ -108,13 +118,17 @@ def _relative_name(path: Path, name: str, folders: Sequence[Path]) -> str:
 
 
 def _require_relative(name: str, key: Key) -> None:
-    """Refuse names that lead out of the folder in which they are looked up."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or Path(name).is_absolute() or ".." in path.parts:
-        raise ScenarioError(
-            Problem(
-                message=f"'{name}' cannot be sent to another host",
-                key=key,
-                expected="a file below the scenario's folder, named by its relative path",
-            )
+    """Refuse names that lead out of the folder in which they are looked up, on any system."""
+    windows = PureWindowsPath(name)  # splits at both separators
+    if PurePosixPath(name).root or windows.anchor or ".." in windows.parts:
+        raise _not_below(name, key)
+
+
+def _not_below(name: str, key: Key) -> ScenarioError:
+    return ScenarioError(
+        Problem(
+            message=f"'{name}' cannot be sent to another host",
+            key=key,
+            expected="a file below the scenario's folder, named by its relative path",
         )
+    )

@@ -1,9 +1,10 @@
 """Which models of a scenario are computed elsewhere, and how."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gridloom.controllers.external import ExternalController
+from gridloom.scenarios.coupling import Coupling
 from gridloom.scenarios.schema import Scenario
 from gridloom.scenarios.supervision.blueprint import Blueprint
 from gridloom.scenarios.supervision.remote import ForeignRemote, RemoteModel, ServedRemote
@@ -11,6 +12,7 @@ from gridloom.scenarios.supervision.supervisor import Supervisor
 from gridloom.simulators.errors import Key
 from gridloom.simulators.external.config import ForeignSimulatorConfig
 from gridloom.simulators.external.simulator import External
+from gridloom.simulators.external.stepping import Arrival, ForeignStepper
 from gridloom.simulators.model import Model
 from gridloom.simulators.quantities import Connect, ModelConfig
 
@@ -18,16 +20,32 @@ _HERE, _APART = "in this process", "in a process of its own"
 
 
 def models_elsewhere(
-    models: Mapping[str, Model], blueprint: Blueprint, supervisor: Supervisor
+    models: Mapping[str, Model],
+    couplings: Sequence[Coupling],
+    blueprint: Blueprint,
+    supervisor: Supervisor,
 ) -> dict[str, RemoteModel]:
     """Return the models that another process computes, by name."""
     found: dict[str, RemoteModel] = {}
     for name, (key, config) in configs(blueprint.scenario).items():
         model = models[name]
         if isinstance(model, External | ExternalController):
-            found[name] = ForeignRemote(model, model, key, supervisor)
+            stepper = ForeignStepper(model, _arrivals(models, couplings, name))
+            found[name] = ForeignRemote(model, stepper, key, supervisor)
         elif config.placement != "inprocess":
             found[name] = ServedRemote(model, config, key, supervisor, blueprint)
+    return found
+
+
+def _arrivals(
+    models: Mapping[str, Model], couplings: Sequence[Coupling], name: str
+) -> dict[str, list[Arrival]]:
+    """Return when each input of a model gets values."""
+    found: dict[str, list[Arrival]] = {}
+    for each in couplings:
+        if each.destination == name:
+            arrival = Arrival(step_s=models[each.source].step_size, shift_s=each.shift_s)
+            found.setdefault(each.input.name, []).append(arrival)
     return found
 
 

@@ -14,7 +14,6 @@ from typing_extensions import override
 from gridloom.scenarios.supervision.blueprint import Blueprint
 from gridloom.scenarios.supervision.supervisor import Supervisor
 from gridloom.simulators.errors import GridloomError, Key, Problem, ScenarioError, SimulatorError
-from gridloom.simulators.external.foreign import Foreign
 from gridloom.simulators.external.local import LocalPeer, as_failure
 from gridloom.simulators.external.stepping import ForeignStepper, find_class
 from gridloom.simulators.model import Inputs, Model, Outputs
@@ -206,10 +205,13 @@ class ServedRemote(RemoteModel):
 class ForeignRemote(RemoteModel):
     """A foreign simulator that speaks the mosaik API, in this process or elsewhere."""
 
-    def __init__(self, model: Model, foreign: Foreign, key: Key, supervisor: Supervisor) -> None:
+    def __init__(
+        self, model: Model, stepper: ForeignStepper, key: Key, supervisor: Supervisor
+    ) -> None:
+        foreign = stepper.model
         super().__init__(model, foreign.config, key, supervisor)
         self._foreign = foreign
-        self._stepper = ForeignStepper(foreign)
+        self._stepper = stepper
         self.is_here = foreign.config.python is not None and self.config.placement == "inprocess"
 
     @override
@@ -248,8 +250,8 @@ class ForeignRemote(RemoteModel):
             runner = "gridloom.simulators.external.runner"
             command = (sys.executable, "-m", runner, config.python, "{address}")
             paths = [str(folder.resolve()) for folder in self._foreign.context.folders]
-            before = [p for p in (os.environ.get("PYTHONPATH"),) if p]
-            environment["PYTHONPATH"] = os.pathsep.join([*paths, *before])
+            given = environment.get("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+            environment["PYTHONPATH"] = os.pathsep.join([*paths, *given.split(os.pathsep)])
         command = command or ()
         folder = next((f for f in self._foreign.context.folders if f.is_dir()), Path())
         _require_program(command[0], environment, folder)

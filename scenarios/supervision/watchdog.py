@@ -28,7 +28,7 @@ _SIGNAL = getattr(signal, "SIGALRM", signal.SIGINT)
 @dataclass(frozen=True, eq=False)
 class _Step:
     name: str
-    time: int
+    time: int | None
     limit_s: float
 
 
@@ -43,9 +43,11 @@ class Watchdog:
         self._step: _Step | None = None
         self._alarmed: _Step | None = None
         self._raised: _Step | None = None
+        self._previous: object = None
+        """Who handled the signal before."""
 
-    def begin(self, name: str, time: int, limit_s: float) -> None:
-        """Note that the step of model ``name`` begins, which may take ``limit_s``."""
+    def begin(self, name: str, time: int | None, limit_s: float) -> None:
+        """Note that the step of model ``name`` begins, or its start (None), and its limit."""
         self._step = _Step(name, time, limit_s)
 
     def end(self) -> None:
@@ -58,7 +60,7 @@ class Watchdog:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        previous = signal.signal(_SIGNAL, self._raise)
+        previous = self._previous = signal.signal(_SIGNAL, self._raise)
         over = threading.Event()
         thread = threading.Thread(
             target=self._watch, args=(over, threading.get_ident()), name="watchdog", daemon=True
@@ -95,11 +97,13 @@ class Watchdog:
         elif waited_s > step.limit_s + _GRACE_S and Watchdog.last_resort is not None:
             Watchdog.last_resort(_error(step))
 
-    def _raise(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+    def _raise(self, number: int, frame: FrameType | None) -> None:
         step = self._step
         if step is not None and step is self._alarmed and step is not self._raised:
             self._raised = step
             raise _error(step)
+        if callable(self._previous):  # Windows has no signal to spare: this one is Ctrl-C's
+            self._previous(number, frame)
 
 
 @contextmanager
@@ -121,6 +125,6 @@ def end_process(error: SimulatorError) -> None:
 
 
 def _error(step: _Step) -> SimulatorError:
-    return SimulatorError(
-        step.name, step.time, f"it hangs: its step takes longer than {step.limit_s:g} s"
-    )
+    what = "start" if step.time is None else "step"
+    cause = f"it hangs: its {what} takes longer than {step.limit_s:g} s"
+    return SimulatorError(step.name, step.time, cause)

@@ -98,6 +98,8 @@ class ForeignSimulatorConfig(ModelConfig, ExchangeConfig):
     def _meaningful(self) -> Self:
         if "time_resolution" in self.parameters:
             raise ValueError("'time_resolution' is not to be given: a step of time is 1 s, always")
+        if "timeout_s" in {*self.parameters, *self.create.parameters}:
+            raise ValueError("a parameter cannot be called 'timeout_s': gridloom uses that name")
         if self.environment and self.command is None and self.placement != "process":
             raise ValueError(
                 "'environment' is for what is started: 'command', or 'python' with "

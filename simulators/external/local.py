@@ -1,7 +1,7 @@
 """A foreign simulator's Python class in this process, spoken to as if it were in another."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,9 @@ class LocalPeer:
         simulator.mosaik = _MosaikCalls(answer)
 
     async def call(self, method: str, /, *args: Any, timeout_s: float, **kwargs: Any) -> Any:  # noqa: ARG002
-        """Return what the method returns; the watchdog of the run bounds its time.
+        """Return what the method returns, as it would come through a connection.
+
+        The watchdog of the run bounds its time.
 
         Raises:
             PeerFailure: it raised something.
@@ -28,8 +30,8 @@ class LocalPeer:
             function = getattr(self._simulator, method)
             kwargs = _known_to(function, kwargs)
             if not inspect.isgeneratorfunction(function):
-                return function(*args, **kwargs)
-            return await _drive(function(*args, **kwargs))
+                return _plain(function(*args, **kwargs))
+            return _plain(await _drive(function(*args, **kwargs)))
 
     def interrupt(self) -> None:
         """Do nothing: a call in this process is never waited for."""
@@ -57,6 +59,17 @@ class _MosaikCalls:
             return await self._answer(method, list(args), kwargs)
 
         return ask
+
+
+def _plain(value: Any) -> Any:
+    """Return a copy of a value with NumPy's numbers and arrays as Python's, as JSON has them."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {name: _plain(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
 
 
 async def _drive(generator: Any) -> Any:

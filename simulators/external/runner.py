@@ -7,7 +7,6 @@ wrong before there is a simulator: its import, its constructor, its `init`.
 import asyncio
 import math
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 from gridloom.simulators.external.local import LocalPeer, as_failure
@@ -43,7 +42,7 @@ class _Hosted:
             found = find_class(self._name)
             with as_failure():
                 self._peer = LocalPeer(found(), self._ask)
-        return _plain(await self._peer.call(method, *args, timeout_s=math.inf, **kwargs))
+        return await self._peer.call(method, *args, timeout_s=math.inf, **kwargs)
 
     async def finish(self) -> str:
         """Let the simulator finish; return what went wrong, or ''."""
@@ -53,17 +52,6 @@ class _Hosted:
         """Hand what the simulator asks of mosaik on to the master."""
         assert self.channel is not None  # noqa: S101 -- set before any request is answered
         return await self.channel.call(method, *args, **kwargs)
-
-
-def _plain(value: Any) -> Any:
-    """Return a value with NumPy's numbers and arrays as Python's, which JSON can express."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return {name: _plain(entry) for name, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
 
 
 def _explain(error: Exception) -> list[str]:

@@ -95,6 +95,14 @@ class External(Model):
                     suggestion=nearest(each.of, self.kinds),
                 )
             )
+        if each.of is None and len(self.kinds) > 1:
+            raise ScenarioError(
+                Problem(
+                    message="the simulator has several kinds of elements",
+                    key=(key, each.signal.name),
+                    expected=f"'of', one of {listing(list(self.kinds))}",
+                )
+            )
         kind = self.kind_of(each)
         return Port(
             signal=each.signal, direction=direction, elements=None if kind is None else kind.set

@@ -1,7 +1,8 @@
 """Drives one foreign simulator through the mosaik API, as its master."""
 
 import inspect
-import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gridloom.simulators.errors import Problem, ScenarioError, SimulatorError
@@ -20,6 +21,26 @@ _INSTEAD = {
 """What a scenario, or a simulator, does instead of asking mosaik for something."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """When values of one source come: at every of its steps, or that much later."""
+
+    step_s: int
+    shift_s: int = 0
+
+    def comes(self, time: int) -> bool:
+        """Whether a value comes at ``time``."""
+        return time >= self.shift_s and (time - self.shift_s) % self.step_s == 0
+
+    def after(self, time: int) -> int:
+        """Return when the next value comes after ``time``."""
+        since = time - self.shift_s
+        return self.shift_s if since < 0 else time + self.step_s - since % self.step_s
+
+
+_NONE: Mapping[str, Sequence[Arrival]] = {}
+
+
 class AnyPeer(Protocol):
     """Whoever answers the calls of the mosaik API."""
 
@@ -35,16 +56,24 @@ class ForeignStepper:
     than its model is refused: what it did in between would be lost.
     """
 
-    def __init__(self, model: Foreign) -> None:
-        self._model = model
+    def __init__(self, model: Foreign, arrivals: Mapping[str, Sequence[Arrival]] = _NONE) -> None:
+        """Make a stepper.
+
+        Args:
+            model: what the simulator computes.
+            arrivals: when each of its inputs arrives, by signal.
+        """
+        self.model = model
+        self._arrivals = arrivals
         self._config = model.config
         self._timeout_s = float(model.config.step_timeout)
         self._meta: Meta | None = None
         self._translation: Translation | None = None
         self._created: object = None
-        self._next: float = 0
-        """When it wants to be stepped; infinite if inputs alone step it."""
-        self._is_triggered = False
+        self._wanted: set[int] = {0}
+        """When it wants to be stepped; as with mosaik, a later wish does not undo an earlier."""
+        self._triggers: tuple[Arrival, ...] = ()
+        """When inputs come that let it step."""
         self._latest: Outputs = {}
         self._time = 0
 
@@ -60,18 +89,22 @@ class ForeignStepper:
         answer = await peer.call(
             "init", SIMULATOR_ID, timeout_s=start_s, time_resolution=1.0, **self._config.parameters
         )
-        self._meta = read_meta(self._model.name, answer)
-        check_meta(self._model, self._meta)
+        self._meta = read_meta(self.model.name, answer)
+        check_meta(self.model, self._meta)
         create = self._config.create
         self._created = await peer.call(
             "create",
-            create.number or self._model.number,
+            create.number or self.model.number,
             create.model,
             timeout_s=start_s,
             **create.parameters,
         )
-        self._translation = Translation(self._model, self._created)
-        self._is_triggered = self._translation.is_triggered(self._meta)
+        self._translation = Translation(self.model, self._created)
+        self._triggers = tuple(
+            arrival
+            for signal in sorted(self._translation.triggers(self._meta))
+            for arrival in self._arrivals.get(signal, ())
+        )
 
     async def set_up(self, peer: AnyPeer) -> None:
         """Tell it that all connections are known."""
@@ -87,13 +120,15 @@ class ForeignStepper:
         """
         assert self._meta is not None  # noqa: S101 -- `start` comes first
         assert self._translation is not None  # noqa: S101
-        if time < self._next and not self._is_triggered:
+        is_due = any(wanted <= time for wanted in self._wanted)
+        if not is_due and not any(arrival.comes(time) for arrival in self._triggers):
             return self._latest
         self._time = time
         inputs = self._translation.inputs(arrays)
         advance = (self._max_advance(time),) if self._meta.knows_max_advance else ()
         answer = await peer.call("step", time, inputs, *advance, timeout_s=self._timeout_s)
-        self._next = self._checked_next(answer, time, self._meta)
+        self._wanted = {wanted for wanted in self._wanted if wanted > time}
+        self._wanted |= self._checked_next(answer, time, self._meta)
         if self._translation.request:
             data = await peer.call("get_data", self._translation.request, timeout_s=self._timeout_s)
             try:
@@ -102,7 +137,7 @@ class ForeignStepper:
                 )
             except UnfitAnswer as unfit:
                 raise SimulatorError(
-                    self._model.name, time, unfit.cause, element=unfit.entity
+                    self.model.name, time, unfit.cause, element=unfit.entity
                 ) from None
         return self._latest
 
@@ -113,7 +148,7 @@ class ForeignStepper:
             RuntimeError: gridloom does not offer that.
         """
         if method == "get_progress":
-            return 100.0 * self._time / self._model.context.duration_s
+            return 100.0 * self._time / self.model.context.duration_s
         if method == "get_related_entities":
             coupled = self._translation.coupled if self._translation is not None else set()
             return EntityGraph(self._created or [], coupled).related(*args, **kwargs)
@@ -122,35 +157,38 @@ class ForeignStepper:
 
     def _max_advance(self, time: int) -> int:
         """Return until when nothing new will let the simulator step, as mosaik counts it."""
-        if not self._is_triggered:
-            return self._model.context.duration_s
-        return time + self._model.step_size - 1
+        end = self.model.context.duration_s
+        coming = [arrival.after(time) for arrival in self._triggers]
+        coming += [wanted for wanted in self._wanted if wanted > time]
+        soonest = min(coming, default=end)
+        return end if soonest >= end else soonest - 1
 
-    def _checked_next(self, answer: object, time: int, meta: Meta) -> float:
-        step_s = self._model.step_size
+    def _checked_next(self, answer: object, time: int, meta: Meta) -> set[int]:
+        """Return when it wants to be stepped next; nothing if inputs alone step it."""
+        step_s = self.model.step_size
         if answer is None and not meta.is_time_based:
-            return math.inf
+            return set()
         if not isinstance(answer, int) or isinstance(answer, bool):
             raise SimulatorError(
-                self._model.name,
+                self.model.name,
                 time,
                 f"step returned {answer!r:.60} as the time of the next step, expected an integer",
             )
         if answer <= time:
             raise SimulatorError(
-                self._model.name,
+                self.model.name,
                 time,
                 f"step returned {answer} as the time of the next step, which is not later",
             )
-        if (answer - time) % step_s and answer < self._model.context.duration_s:
+        if (answer - time) % step_s and answer < self.model.context.duration_s:
             raise SimulatorError(
-                self._model.name,
+                self.model.name,
                 time,
                 f"it wants its next step at {answer} s, its model steps every "
                 f"{format_duration(step_s)}: give it a step_size that divides "
                 f"{format_duration(answer - time)}",
             )
-        return answer
+        return {answer}
 
 
 def find_class(name: str) -> type[Any]:

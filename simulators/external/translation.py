@@ -48,6 +48,7 @@ class Translation:
         self._sends = [self._exchange(each) for each in model.sends]
         self._held: dict[str, Sequence[Any]] = {}
         """The foreign simulator's own numbers by signal."""
+        _require_apart(self._receives)
         self.request: dict[str, list[str]] = {}
         """What `get_data` is asked for: attributes by entity."""
         for exchange in self._sends:
@@ -60,12 +61,13 @@ class Translation:
         exchanges = (*self._receives, *self._sends)
         return {entity for each in exchanges for entity, _ in each.addresses}
 
-    def is_triggered(self, meta: Meta) -> bool:
-        """Whether what it receives lets the simulator step, although it did not ask for that."""
-        return any(
-            meta.triggers(self._type_of[entity], attribute)
+    def triggers(self, meta: Meta) -> frozenset[str]:
+        """Return the signals that let the simulator step when they arrive, although unasked."""
+        return frozenset(
+            each.exchanged.signal.name
             for each in self._receives
             for entity, attribute in each.addresses
+            if meta.triggers(self._type_of[entity], attribute)
         )
 
     def inputs(self, arrays: Inputs) -> dict[str, dict[str, dict[str, Any]]]:
@@ -227,6 +229,28 @@ def _number(value: object, each: _Exchange, place: int) -> float:
     if math.isinf(number) or (math.isnan(number) and not signal.may_be_nan):
         raise UnfitAnswer(f"'{attribute}', which is {signal.name}, is not finite", entity)
     return number
+
+
+def _require_apart(receives: Sequence[_Exchange]) -> None:
+    """Refuse two signals for one attribute: the simulator would get one of them.
+
+    Raises:
+        ScenarioError: naming the second.
+    """
+    taken: dict[tuple[str, str], str] = {}
+    for each in receives:
+        name = each.exchanged.signal.name
+        for address in each.addresses:
+            first = taken.setdefault(address, name)
+            if first != name:
+                raise ScenarioError(
+                    Problem(
+                        message=f"'{first}' and '{name}' are both told to '{address[1]}' of "
+                        f"'{address[0]}'",
+                        key=("receives", name),
+                        expected="an attribute of its own for every signal",
+                    )
+                )
 
 
 def _by_type(created: object, model: Foreign) -> dict[str, list[str]]:

@@ -71,6 +71,14 @@ def wire(config: PlacedExchangeConfig, archive: Archive, elements: ElementSet | 
         except ScenarioError as error:
             problems += error.problems
     problems += _written_twice(found)
+    problems += [
+        Problem(
+            message="'of' means nothing for an FMU, whose elements are of one kind",
+            key=(way, name, "of"),
+        )
+        for way, name, counterpart in _counterparts(config)
+        if counterpart.of is not None
+    ]
     if problems:
         raise ScenarioError(*problems)
     single = elements is None or any(
@@ -162,18 +170,15 @@ def _mixture(
 
 
 def _written_twice(found: Mapping[Key, tuple[Variable, ...]]) -> list[Problem]:
-    """Refuse two signals that would overwrite each other in one variable."""
+    """Refuse signals, or elements of one, that would overwrite each other in one variable."""
     first: dict[int, str] = {}
-    problems: list[Problem] = []
+    twice: dict[Key, str] = {}
     for key, variables in found.items():
-        other = (
-            first.setdefault(variables[0].reference, str(key[1])) if key[0] == "receives" else ""
-        )
-        if other not in {"", key[1]}:
-            problems.append(
-                Problem(message=f"'{variables[0].name}' already receives {other}", key=key)
-            )
-    return problems
+        for each in variables if key[0] == "receives" else ():
+            if each.reference in first:
+                twice.setdefault(key, f"'{each.name}' already receives {first[each.reference]}")
+            first.setdefault(each.reference, str(key[1]))
+    return [Problem(message=message, key=key) for key, message in twice.items()]
 
 
 def _wires(

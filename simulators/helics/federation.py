@@ -62,6 +62,7 @@ class Federation:
         self._context = context
         self._sends, self._receives = sends, receives
         self._programs: list[Program] = []
+        self._ended: set[Program] = set()
         self._broker: Program | None = None
         self._calls: BlockingCalls | None = None
         self._federate: Federate | None = None
@@ -99,6 +100,8 @@ class Federation:
         self._until = monotonic() + self._config.step_timeout
         end = time + self._config.step_size
         with self._explained():
+            self._look()  # whoever receives nothing from here is not waited for
+            self._tell_endings(time)
             federate.publish(inputs)
             if first:
                 self._wait(federate.begin, self._late)
@@ -192,6 +195,14 @@ class Federation:
             code = program.exit_code
             if code or (code == 0 and self._time is None):
                 raise self._error(program.ending("a federate's program"))
+
+    def _tell_endings(self, time: int) -> None:
+        """Warn, once each, of programs that ended in peace while values may be missed."""
+        for program in self._programs if self._sends else ():
+            if program.exit_code == 0 and program not in self._ended:
+                self._ended.add(program)
+                told = "%s: '%s' ended at %d s; after what is still to come, its last values hold"
+                _log.warning(told, self._context.name, program.name, time)
 
     def _check_departures(self, federate: Federate, end: int) -> None:
         """Raise if somebody has left who is still needed, or failed by the last step."""

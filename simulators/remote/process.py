@@ -13,6 +13,8 @@ from typing import IO
 
 from gridloom.simulators.remote.text import printable
 
+_SECRET = "GRIDLOOM_TOKEN"  # noqa: S105 -- the name of a variable, not a secret
+"""Variable that no program inherits (`peer.TOKEN_VARIABLE`): others need not know the secret."""
 _WARDEN = Path(__file__).with_name("warden.py")
 _TAIL_BYTES = 8192
 _TAIL_LINES = 20
@@ -40,13 +42,15 @@ class ChildProcess:
 
         Args:
             command: program and arguments; no shell is involved.
-            environment: variables on top of gridloom's own.
+            environment: variables on top of gridloom's own, of which all but the secret of served
+                models (`GRIDLOOM_TOKEN`) are passed on.
             folder: working directory; by default gridloom's.
 
         Raises:
             OSError: it cannot be started.
         """
         self.command = tuple(command)
+        inherited = {name: value for name, value in os.environ.items() if name != _SECRET}
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 -- lives as long as we do
         watched = [sys.executable, "-I", "-S", str(_WARDEN)] if os.name == "posix" else []
         try:
@@ -55,7 +59,7 @@ class ChildProcess:
                 stdin=subprocess.PIPE,
                 stdout=self._log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+                env={**inherited, "PYTHONUNBUFFERED": "1", **(environment or {})},
                 cwd=folder,
                 start_new_session=True,  # Ctrl-C is gridloom's to handle
             )

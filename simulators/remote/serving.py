@@ -5,6 +5,7 @@ sends whole arrays and takes whole arrays back with one request a step (`advance
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Mapping
 from time import perf_counter
@@ -15,14 +16,15 @@ from gridloom.simulators.mosaik_adapter import ModelSimulator
 from gridloom.simulators.remote.arrays import listed, pack, unpack
 from gridloom.simulators.remote.channel import Channel
 from gridloom.simulators.remote.failures import explain
-from gridloom.simulators.remote.frames import FrameError, encode, read_frame
-from gridloom.simulators.remote.gate import shows
+from gridloom.simulators.remote.frames import FrameError, encode
+from gridloom.simulators.remote.gate import keep_alive, knows
 from gridloom.simulators.remote.peer import TOKEN_VARIABLE
 
 BLUEPRINT = "gridloom"
 """Keyword of `init` that carries what the model is to be built from."""
 _LIMIT_BYTES = 1024**2
 _TOKEN_WAIT_S = 10.0
+_log = logging.getLogger(__name__)
 _SILENT_S = 10.0
 """Wall time until whoever connected must have asked something: others may be waiting."""
 
@@ -126,13 +128,18 @@ async def serve(
     turn = asyncio.Lock()
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if not await _shows_token(reader):
+        keep_alive(writer)
+        if not await _is_let_in(reader, writer):
             writer.close()
             return
-        async with turn:
-            await _converse(reader, writer, build)
-        if once:
-            over.set()
+        try:
+            async with turn:
+                await _converse(reader, writer, build)
+        except Exception:  # noqa: BLE001 -- the next run is served all the same
+            _log.exception("the model could not be closed")
+        finally:
+            if once:
+                over.set()
 
     server = await asyncio.start_server(take, host, port, limit=_LIMIT_BYTES)
     async with server:
@@ -140,17 +147,18 @@ async def serve(
         await over.wait()
 
 
-async def _shows_token(reader: asyncio.StreamReader) -> bool:
-    """Return whether whoever connected knows the secret, if there is one."""
+async def _is_let_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Return whether whoever connected knows the secret, if there is one; else tell them."""
     secret = os.environ.get(TOKEN_VARIABLE, "")
     if not secret:
         return True
     try:
         async with asyncio.timeout(_TOKEN_WAIT_S):
-            shown = await read_frame(reader, limit=1024)
-    except (TimeoutError, EOFError, FrameError, ConnectionError):
+            return await knows(
+                secret, reader, writer, f"this server wants the secret of {TOKEN_VARIABLE}"
+            )
+    except (TimeoutError, EOFError, FrameError, OSError):
         return False
-    return shows(shown, secret)
 
 
 async def _converse(

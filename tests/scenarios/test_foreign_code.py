@@ -39,6 +39,10 @@ from gridloom.scenarios.reading.record_source import RecordLocation
         ({"type": "pv", "weather": {"file": "/etc/hosts"}}, "file", 'reads "/etc/hosts"'),
         ({"type": "pv", "weather": {"file": r"C:\x.csv"}}, "file", r'reads "C:\\x.csv"'),
         ({"type": "pv", "weather": {"file": r"\\host\x"}}, "file", r'reads "\\\\host\\x"'),
+        ({"type": "pv", "weather": {"file": "../x.csv"}}, "file", 'reads "../x.csv"'),
+        ({"type": "pv", "weather": {"file": "a/../../x"}}, "file", 'reads "a/../../x"'),
+        ({"type": "pv", "weather": {"file": r"a\..\x"}}, "file", r'reads "a\\..\\x"'),
+        ({"type": "pv", "weather": {"file": "C:x.csv"}}, "file", 'reads "C:x.csv"'),
         ({"files": ["a.csv", "/b.csv"]}, 1, 'reads "/b.csv"'),
         # nothing in the text may steer the terminal it is shown on
         ({"command": "\x1b[2Jls"}, "command", r'starts the program "\u001b[2Jls"'),
@@ -57,6 +61,7 @@ def test_is_foreign(kind: str, model: dict[str, Any], key: str | int, what: str)
         {"type": "pv", "command": None, "placement": "process", "commands": []},
         {"type": "load", "profile": {"file": "houses/loads.csv", "delimiter": ","}},
         {"type": "ev_fleet", "sessions": [{"arrival": "12min", "start": "2021-03-24T16:00:00"}]},
+        {"type": "load", "profile": {"file": "a..b/c...csv"}, "at": ["bus..1", "5:30", "ab:c"]},
         {"type": ["lure:Model"]},
         {"type": None},
         None,

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from gridloom.scenarios.foreign_code import ForeignCodeError
-from gridloom.scenarios.reader import read_scenario
+from gridloom.scenarios.reader import read_scenario, shipped_scenarios
+from gridloom.scenarios.reading.record_source import read_record_source
 from gridloom.simulators.errors import ScenarioError
 
 Command: TypeAlias = Callable[..., tuple[int, str, str]]
@@ -144,6 +145,25 @@ def test_files_are_looked_up_in_the_recorded_folders_then_beside_the_record(
     assert code == 2
     assert "elsewhere/mine.h5: simulators.load.profile" in err
     assert f"file 'load.csv' does not exist (looked in {case}, elsewhere)" in err
+
+
+def test_a_record_does_not_choose_in_which_folders_of_this_computer_files_are_looked_up(
+    new_record: NewRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, below = tmp_path / "here", tmp_path / "here" / "below"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    library = shipped_scenarios()["quickstart"].parent.resolve()
+    theirs = ["/", str(tmp_path), f"{here}/..", "..", str(tmp_path / "hereafter")]
+    ours = [str(library), str(here), str(below)]
+    path = new_record(SCENARIO, json.dumps([*theirs, *ours]))
+    source = read_record_source(path)
+    assert source.folders == (library, here, below, path.parent)
+    assert read_scenario(path).folders == source.folders
+    allowed = read_record_source(path, allow_external=True).folders
+    assert [str(each) for each in allowed] == [*theirs, *ours]
+    monkeypatch.chdir("/")  # all lies below it
+    assert read_record_source(path).folders == (library, path.parent)
 
 
 @pytest.fixture

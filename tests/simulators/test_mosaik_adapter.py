@@ -326,7 +326,7 @@ class TestOutputs:
             def step(self, time: int, inputs: Inputs) -> Outputs:
                 return None  # type: ignore[return-value]
 
-        with pytest.raises(SimulatorError, match="'street' failed at .* 7 s: step returned None"):
+        with pytest.raises(SimulatorError, match=r"'street' failed at .* 7 s: step returned None"):
             step(Silent())
 
 

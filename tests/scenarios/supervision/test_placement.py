@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,10 @@ import pytest
 
 import gridloom
 from gridloom.controllers.telemetry import SOLVE_TIME
+from gridloom.scenarios.identity import own_code
+from gridloom.scenarios.reader import read_scenario
+from gridloom.scenarios.serving import Service
+from gridloom.scenarios.supervision.blueprint import build_served
 from gridloom.simulators.errors import ScenarioError, SimulatorError
 
 CLI = (sys.executable, "-m", "gridloom.scenarios.cli")
@@ -130,10 +135,61 @@ def test_a_server_offers_what_it_was_started_for(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def asked(
+    name: str, of_type: str = "load", file: str = "load.csv", **keys: object
+) -> dict[str, object]:
+    """Return what a client may send: it chooses every name in it."""
+    model = {"type": of_type, "profile": {"file": file}, "at": ["a"]}
+    scenario = {
+        "name": "asked",
+        "start": "2021-06-21T17:00:00Z",
+        "duration": "2min",
+        "step_size": "1min",
+        "simulators": {name: model},
+    }
+    sent = {"code": own_code().hex(), "name": name, "scenario": scenario}
+    return {**sent, "folders": [], "points": None, "files": {}, **keys}
+
+
+CSV = b"time_s,a\n0,1\n60,2\n"
+
+
+def test_what_is_served_is_the_type_or_the_model_not_what_the_run_calls_it() -> None:
+    of_type = Service.of("pv", None, None, allow_external=False)
+    with pytest.raises(ScenarioError, match="'load' was asked for, and 'pv' is served here"):
+        of_type.build(asked("pv"))
+    of_model = Service.of("load", read_scenario("quickstart"), None, allow_external=False)
+    with pytest.raises(ScenarioError, match="'other' was asked for, and 'load' is served here"):
+        of_model.build(asked("other"))
+
+
+def test_a_run_sends_its_files_and_names_none_of_the_server(tmp_path: Path) -> None:
+    service = Service.of("load", None, None, allow_external=True)
+    service.build(asked("load", files={"load.csv": b64encode(CSV).decode()})).close()
+    (tmp_path / "load.csv").write_bytes(CSV)
+    with pytest.raises(ScenarioError, match="may not say in which folders of the server"):
+        service.build(asked("load", folders=[str(tmp_path)]))
+    with pytest.raises(ScenarioError, match=r"'load\.csv' does not exist"):
+        build_served(asked("load", folders=[str(tmp_path)]))
+    build_served(asked("load", folders=[str(tmp_path)]), is_own_run=True).close()
+    for name in (str(tmp_path / "load.csv"), "data/../../load.csv"):
+        with pytest.raises(ScenarioError, match="cannot be sent to another host") as caught:
+            service.build(asked("load", file=name))
+        assert caught.value.problems[0].key == ("simulators", "load", "profile", "file")
+
+
+@pytest.mark.parametrize(
+    "name", ["/x", "../x", "a/../../x", r"a\..\..\x", r"\x", "C:x", r"C:\x", r"\\host\share\x"]
+)
+def test_a_sent_file_lands_below_its_folder_on_any_system(name: str) -> None:
+    with pytest.raises(ScenarioError, match="cannot be sent to another host"):
+        build_served(asked("load", files={name: b64encode(CSV).decode()}))
+
+
 def test_a_server_with_a_secret_wants_to_see_it(tmp_path: Path) -> None:
     with served("pv", environment={"GRIDLOOM_TOKEN": "open sesame"}) as address:
         overrides = [f"simulators.pv.placement={{connect: '{address}'}}"]
-        with pytest.raises(SimulatorError, match="closed the connection"):
+        with pytest.raises(SimulatorError, match="this server wants the secret of GRIDLOOM_TOKEN"):
             gridloom.run("quickstart", out=tmp_path, overrides=overrides)
 
 

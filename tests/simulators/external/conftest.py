@@ -109,7 +109,9 @@ def simulated(path: Path, variant: str | None = None) -> Trace:
                 rows[model][signal].append(array.copy())
 
     with located(document, scenario):
-        elsewhere = models_elsewhere(composition.models, blueprint, supervisor)
+        elsewhere = models_elsewhere(
+            composition.models, composition.couplings, blueprint, supervisor
+        )
         surroundings = Surroundings(supervisor=supervisor, elsewhere=elsewhere)
         simulate(composition.models, composition.couplings, scenario.duration_s, sink, surroundings)
     for remote in elsewhere.values():

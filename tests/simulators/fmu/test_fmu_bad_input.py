@@ -164,6 +164,34 @@ def test_one_variable_for_two_signals(build: Build, probe: Probe) -> None:
     assert problem.message == "'power' already receives power_setpoint_kw"
 
 
+def test_one_variable_for_two_elements(build: Build, probe: Probe) -> None:
+    """Two names, one variable: both have the value reference 0."""
+    path = probe({'"power_h2" valueReference="11"': '"power_h2" valueReference="0"'})
+    keys = {"at": "all", "sends": {}, "receives": {"power_setpoint_kw": "power_{element}"}}
+    problem = problem_of(build, path, **keys)
+    assert problem.key == ("receives", "power_setpoint_kw")
+    assert problem.message == "'power_h2' already receives power_setpoint_kw"
+
+
+def test_one_variable_for_the_second_element_of_two_signals(build: Build, probe: Probe) -> None:
+    path = probe(
+        {
+            '"echo_h1" valueReference="0"': '"echo_h1" valueReference="20" causality="input"',
+            '"echo_h2" valueReference="11"': '"echo_h2" valueReference="11" causality="input"',
+        }
+    )
+    receives = {"power_setpoint_kw": "power_{element}", "power_kw": "echo_{element}"}
+    problem = problem_of(build, path, at="all", sends={}, receives=receives)
+    assert problem.key == ("receives", "power_kw")
+    assert problem.message == "'echo_h2' already receives power_setpoint_kw"
+
+
+def test_a_kind_of_elements(build: Build, probe: Probe) -> None:
+    problem = problem_of(build, probe(), sends={"power_kw": {"name": "power_kw", "of": "tank"}})
+    assert problem.key == ("sends", "power_kw", "of")
+    assert "'of' means nothing for an FMU" in problem.message
+
+
 def test_names_by_connection_point_need_connection_points(build: Build, probe: Probe) -> None:
     problem = problem_of(
         build, probe(), receives={"power_setpoint_kw": "power_{element}"}, sends={}

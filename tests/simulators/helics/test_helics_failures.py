@@ -169,6 +169,36 @@ def test_a_federate_that_runs_ahead_and_is_through(federation: Build, federate: 
     assert [float(model.step(t, {})["losses_kw"]) for t in range(4)] == [0.0, 1.0, 2.0, 3.0]
 
 
+def test_a_federate_that_only_publishes_fails_between_fast_steps(
+    federation: Build, federate: Write
+) -> None:
+    """No step takes long enough for its end to be noticed while gridloom waits."""
+    ahead = STEADY.format(act="sys.exit(7)").replace(', subscription("question")', ", 0")
+    model = federation(federate(ahead), duration_s=1000, sends=SENDS["sends"])
+    model.step(0, {})
+    (program,) = model._federation._programs
+    assert program.wait(20) == 7
+    with pytest.raises(SimulatorError, match="exit code 7") as caught:
+        model.step(1, {})
+    assert caught.value.time == 1
+
+
+def test_a_federate_that_only_publishes_leaves_in_peace(
+    federation: Build, federate: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    act = "h.helicsFederateDisconnect(federate); sys.exit()"
+    ahead = STEADY.format(act=act).replace(', subscription("question")', ", 0")
+    model = federation(federate(ahead), duration_s=6, sends=SENDS["sends"])
+    model.step(0, {})
+    (program,) = model._federation._programs
+    assert program.wait(20) == 0
+    assert [float(model.step(t, {})["losses_kw"]) for t in (1, 2, 3)] == [1.0, 1.0, 1.0]
+    (record,) = caplog.records  # told once
+    assert record.levelname == "WARNING"
+    assert "peer.py" in record.getMessage()
+    assert "ended at 1 s; after what is still to come, its last values hold" in record.getMessage()
+
+
 def test_a_killed_federate_that_somebody_else_started(
     federation: Build, federate: Write, tmp_path: Path
 ) -> None:

@@ -14,6 +14,13 @@ from gridloom.simulators.grid.feeder import Feeder
 from gridloom.simulators.model import BuildContext, FloatArray
 from gridloom.simulators.opendss.config import OpenDssConfig
 from gridloom.simulators.opendss.engine import OpenDssEngine
+from gridloom.simulators.opendss.script import (
+    _INCLUDING,
+    _READING,
+    _WRITING,
+    _is_any,
+    included_files,
+)
 from gridloom.simulators.opendss.simulator import OpenDss
 
 CircuitOf: TypeAlias = Callable[..., OpenDss]
@@ -279,6 +286,94 @@ def test_a_circuit_must_not_write_files(circuit_of: CircuitOf, tmp_path: Path) -
     assert problem.location is not None
     assert problem.location.line == (TWO_BUSES + "! Export voltages\n").count("\n") + 1
     assert [path.name for path in tmp_path.iterdir()] == ["Master.dss"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Expor voltages x.csv",
+        "sav circuit dir=x",
+        "sh voltages",
+        "EX,voltages,x.csv",
+        "= export voltages",
+        '"export" voltages x.csv',
+        "dum",
+        "estimate",
+        "/* a\n*/ a remark\nexport voltages",
+        "var @x=export\n@x voltages",
+        "var @f=inc\nredirect @f.dss",
+    ],
+)
+def test_abbreviated_commands_write_no_files(
+    line: str, circuit_of: CircuitOf, tmp_path: Path
+) -> None:
+    """OpenDSS itself writes a file for each of these lines (dss-python 0.15.7).
+
+    The last two by inc.dss; the last one if that is in the working directory.
+    """
+    (tmp_path / "inc.dss").write_text("export voltages", encoding="utf-8")
+    with pytest.raises(ScenarioError) as raised:
+        circuit_of(TWO_BUSES, bases=f"{BASES}Solve\n{line}\n")
+    (problem,) = raised.value.problems
+    assert problem.key == ("network", "file")
+    assert problem.location is not None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["Master.dss", "inc.dss"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Redir inc.dss",
+        "c inc.dss",
+        "red,file=inc.dss",
+        "[redirect] (inc.dss) x",
+        r"redirect .\inc.dss",
+    ],
+)
+def test_what_an_abbreviated_command_includes_is_read(
+    line: str, circuit_of: CircuitOf, tmp_path: Path
+) -> None:
+    part = tmp_path / "inc.dss"
+    part.write_text("New Load.InPart bus1=End kV=0.4 kW=0 kvar=0\n", encoding="utf-8")
+    assert circuit_of(TWO_BUSES + line + "\n").connection_points == ("House1", "InPart")
+    assert included_files(tmp_path / "Master.dss") == (part,)
+    part.write_text("export voltages\n", encoding="utf-8")
+    with pytest.raises(ScenarioError, match=r"inc.dss:1:1[\s\S]*'export' writes files"):
+        circuit_of(TWO_BUSES + line + "\n")
+
+
+def test_abbreviations_are_those_of_opendss(circuit_of: CircuitOf) -> None:
+    """It takes the first of its commands that begins with a word, unless one is that word."""
+    engine = circuit_of(TWO_BUSES)._engine
+    assert isinstance(engine, OpenDssEngine)
+    executive = engine._session.Executive
+    commands = [executive.Command(i + 1).lower() for i in range(executive.NumCommands)]
+    known = _WRITING | _INCLUDING | _READING
+    assert set(known) <= set(commands)
+    words = {command[:n] for command in known for n in range(1, len(command) + 1)}
+    meant = {
+        word: word if word in commands else next(c for c in commands if c.startswith(word))
+        for word in words
+    }
+    for table in (_WRITING, _INCLUDING, _READING):
+        assert [word for word in words if meant[word] in table and not _is_any(word, table)] == []
+        assert [word for word in words if meant[word] not in known and _is_any(word, table)] == []
+
+
+def test_included_files_in_order(tmp_path: Path) -> None:
+    """Recursively, from the folder of the file that names them, each once; no matter what lacks."""
+    master, parts = tmp_path / "Master.dss", tmp_path / "parts"
+    parts.mkdir()
+    master.write_text(
+        "Redirect parts/A.dss\nRedirect none.dss\n! Redirect C.dss\nBuscoords 'X Y.csv'\n"
+        "Compile parts/A.dss\nredirect\nbusc gone.csv\n"
+    )
+    (parts / "A.dss").write_text("Redirect B.dss\nRedirect ../Master.dss\n")
+    for path in (parts / "B.dss", tmp_path / "C.dss", tmp_path / "X Y.csv"):
+        path.write_text("")
+    expected = (parts / "A.dss", parts / "B.dss", tmp_path / "X Y.csv")
+    assert included_files(master) == expected
+    assert included_files(tmp_path / "nothing.dss") == ()
 
 
 def test_wrong_overrides_name_the_lines_there_are(circuit_of: CircuitOf) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gridloom.simulators.remote.peer import TOKEN_VARIABLE
 from gridloom.simulators.remote.process import ChildProcess
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -102,6 +103,17 @@ def test_what_it_said_last(python: Run) -> None:
     assert lines[0] == "9980"
     assert lines[-1].startswith("\\x1b[31mthe ")
     assert process.tail(lines=1) == lines[-1]
+
+
+def test_the_secret_of_served_models_is_not_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, "s3cret")
+    monkeypatch.setenv("OTHER", "passed on")
+    code = f"import os; print(os.environ.get('{TOKEN_VARIABLE}'), os.environ['OTHER'])"
+    for environment, seen in ((None, "None"), ({TOKEN_VARIABLE: "given"}, "given")):
+        process = ChildProcess([sys.executable, "-c", code], environment=environment)
+        assert process.wait(30)
+        assert process.tail() == f"{seen} passed on"
+        process.close()
 
 
 def test_not_a_program(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A model that is served: to the right ones, one after the other, whatever they do."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -19,7 +20,7 @@ from gridloom.simulators.model import (
     Port,
 )
 from gridloom.simulators.quantities import Address, ModelConfig
-from gridloom.simulators.remote import serving
+from gridloom.simulators.remote import gate, serving
 from gridloom.simulators.remote.arrays import unpack
 from gridloom.simulators.remote.peer import TOKEN_VARIABLE, Peer, PeerFailure, connect
 from gridloom.simulators.signals import POWER
@@ -32,6 +33,8 @@ class Devices(Model):
 
     Config = ModelConfig
     closed: ClassVar[list["Devices"]] = []
+    is_stuck = False
+    """Whether it cannot be closed."""
 
     @property
     @override
@@ -50,6 +53,8 @@ class Devices(Model):
     @override
     def close(self) -> None:
         self.closed.append(self)
+        if self.is_stuck:
+            raise RuntimeError("it is stuck")
 
 
 def serve(work: Callable[[Address], Awaitable[None]], *, once: bool = False) -> None:
@@ -164,12 +169,84 @@ def test_token(monkeypatch: pytest.MonkeyPatch, shown: str, is_let_in: bool) -> 
         if is_let_in:
             await ask(peer, "init", "it")
         else:
-            with pytest.raises(PeerFailure, match="closed the connection"):
-                await ask(peer, "init", "it")
+            refusal = "PermissionError: this server wants the secret of GRIDLOOM_TOKEN"
+            # However long the request is, it is not kept, and the answer comes.
+            with pytest.raises(PeerFailure, match=refusal):
+                await ask(peer, "init", "x" * 3_000_000)
         await peer.stop(30)
 
     serve(work)
     assert len(Devices.closed) == is_let_in
+
+
+@pytest.mark.parametrize(
+    "sent", [b"\xff\xff\xff\xff", b"\0\0\0\x02[]", b"\0\0\3\xe8" + b"[" * 1000, b"\0\0\1\0[0,"]
+)
+def test_who_talks_nonsense_instead_of_a_secret_gets_no_answer(
+    monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, "s3cret")
+
+    async def work(address: Address) -> None:
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        writer.write(sent)
+        writer.write_eof()
+        assert await reader.read() == b""
+        writer.close()
+        peer = await reach(address, token="s3cret")  # noqa: S106 -- of this test
+        await ask(peer, "init", "it")
+        await peer.stop(30)
+
+    serve(work)
+
+
+def test_host_that_is_gone_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it, a client whose host loses power would keep all others out."""
+    accepted: list[asyncio.StreamWriter] = []
+
+    def keep_alive(writer: asyncio.StreamWriter) -> None:
+        gate.keep_alive(writer)
+        accepted.append(writer)
+
+    monkeypatch.setattr(serving, "keep_alive", keep_alive)
+
+    async def work(address: Address) -> None:
+        peer = await reach(address)
+        await ask(peer, "init", "it")
+        connection = accepted[0].get_extra_info("socket")
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 10
+        await peer.stop(30)
+
+    serve(work)
+
+
+def test_once_ends_also_if_the_model_cannot_be_closed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Devices, "is_stuck", True)
+
+    async def run() -> None:
+        address: asyncio.Future[Address] = asyncio.get_running_loop().create_future()
+        served = asyncio.create_task(
+            serving.serve(
+                "127.0.0.1",
+                0,
+                lambda _: Devices(CONTEXT, 1),
+                ready=lambda host, port: address.set_result(Address(host=host, port=port)),
+                once=True,
+            )
+        )
+        peer = await reach(await address)
+        await ask(peer, "init", "it")
+        await peer.stop(30)
+        async with asyncio.timeout(30):
+            await served
+
+    asyncio.run(run())
+    assert "the model could not be closed" in caplog.text
+    assert "RuntimeError: it is stuck" in caplog.text
 
 
 def test_once() -> None:
