@@ -320,7 +320,8 @@ def serve(
         str, typer.Argument(metavar="MODEL", help="A type such as pv, or a model of --scenario.")
     ],
     port: Annotated[
-        int, typer.Option("--port", metavar="PORT", help="0 for any that is free.")
+        int,
+        typer.Option("--port", metavar="PORT", min=0, max=65535, help="0 for any that is free."),
     ] = 0,
     host: Annotated[
         str, typer.Option("--host", metavar="HOST", help="Address to listen at.")

@@ -196,8 +196,21 @@ def _missing_sources(
                     expected=f"a model with an output '{port.name}'{where}",
                     suggestion=f"add a controller, such as 'type: basic' with 'controls: {name}'"
                     if port.signal == POWER_SETPOINT
-                    else "",
+                    else _differing(models, name, port),
                 )
+
+
+def _differing(models: Mapping[str, Model], receiver: str, port: Port) -> str:
+    """Say who sends a quantity of the same name that is another one."""
+    for name, model in models.items():
+        for output in ports_of(model, Direction.OUTPUT):
+            theirs, ours = output.signal, port.signal
+            if output.name == port.name and theirs != ours:
+                return (
+                    f"'{name}' and '{receiver}' define '{port.name}' differently, in "
+                    f"{theirs.unit} and in {ours.unit}: write the same under 'defines' of both"
+                )
+    return ""
 
 
 def _contradictions(

@@ -155,7 +155,8 @@ class BuildContext:
         found = next((c for c in candidates if c.exists()), None)
         if found is not None and found.is_file() and os.access(found, os.R_OK):
             return found
-        looked = listing([str(candidate.parent) for candidate in candidates] or ["nowhere"])
+        parents = dict.fromkeys(str(candidate.parent) for candidate in candidates)
+        looked = listing(list(parents) or ["nowhere"])
         if found is None:
             message = f"file '{name}' does not exist (looked in {looked})"
         elif found.is_dir():

@@ -7,20 +7,22 @@ receives:
   power_setpoint_kw: "P_set[MW]"    # the unit in the name, as mosaik's simulators write it
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 import numpy as np
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gridloom.simulators import signals
 from gridloom.simulators.errors import Key, Problem, ScenarioError, listing, nearest
-from gridloom.simulators.exchange.units import conversion, unit_in_name
+from gridloom.simulators.exchange.units import conversion, parse_unit, unit_in_name
 from gridloom.simulators.model import BuildContext, ElementSet, FloatArray
 from gridloom.simulators.quantities import Config, Finite, ModelConfig
 from gridloom.simulators.signals import MeetsAt, Signal
 
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 KNOWN_SIGNALS: Mapping[str, Signal] = {
     each.name: each for each in vars(signals).values() if isinstance(each, Signal)
 }
@@ -65,6 +67,19 @@ Counterpart: TypeAlias = Annotated[
 """A `CounterpartConfig`, or just the foreign name."""
 
 
+def _lawful(name: str) -> str:
+    """Refuse names that cannot become names of a dimension or variable in the record."""
+    if not _NAME.fullmatch(name) or name == "time":
+        raise ValueError(
+            f"'{name}' is no name: lower-case letters, digits and '_', a letter first, not 'time'"
+        )
+    return name
+
+
+RecordName: TypeAlias = Annotated[str, AfterValidator(_lawful)]
+"""Becomes a dimension or a variable of the record."""
+
+
 class ExchangeConfig(Config):
     """Keys of everything that is coupled to a foreign model."""
 
@@ -72,8 +87,16 @@ class ExchangeConfig(Config):
     """What it sends: signal, and its own variable."""
     receives: dict[str, Counterpart] = Field(default_factory=dict)
     """What it receives: signal, and its own variable."""
-    defines: dict[str, SignalConfig] = Field(default_factory=dict)
+    defines: dict[RecordName, SignalConfig] = Field(default_factory=dict)
     """Quantities that gridloom does not know, by the name they are recorded under."""
+
+    @model_validator(mode="after")
+    def _defines_new_ones(self) -> Self:
+        for name in self.defines:
+            if name in KNOWN_SIGNALS:
+                unit = KNOWN_SIGNALS[name].unit
+                raise ValueError(f"'{name}' is a signal of gridloom already, in {unit}")
+        return self
 
 
 class PlacedExchangeConfig(ModelConfig, ExchangeConfig):
@@ -81,7 +104,7 @@ class PlacedExchangeConfig(ModelConfig, ExchangeConfig):
 
     at: str | list[str] | None = None
     """Connection points: `all`, a group, one or a list; none for a model as a whole."""
-    kind: str = "device"
+    kind: RecordName = "device"
     """What one of them is called, as in heat_pump; a dimension of the record."""
 
 
@@ -160,7 +183,13 @@ def _exchanged(signal: Signal, counterpart: CounterpartConfig) -> Exchanged:
         raise ValueError("give 'unit' or 'scale', not both")
     if counterpart.scale == 0:
         raise ValueError("a scale of 0 would lose every value")
-    theirs = counterpart.unit or unit_in_name(counterpart.name) or signal.unit
+    in_name = unit_in_name(counterpart.name)
+    if counterpart.unit and parse_unit(in_name) not in (None, parse_unit(counterpart.unit)):
+        raise ValueError(
+            f"the name says [{in_name}] and 'unit' says {counterpart.unit}: give one of the two, "
+            "or 'scale' if the name is wrong"
+        )
+    theirs = counterpart.unit or in_name or signal.unit
     if counterpart.scale is not None:
         scale, offset = counterpart.scale, 0.0
     else:

@@ -1,11 +1,15 @@
 """What a scenario may say about a foreign simulator that speaks the mosaik API."""
 
+import re
 from typing import Annotated, Any, Self, TypeAlias
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from gridloom.simulators.exchange.exchange import ExchangeConfig, PlacedExchangeConfig
+from gridloom.simulators.exchange.exchange import ExchangeConfig, PlacedExchangeConfig, RecordName
 from gridloom.simulators.quantities import Config, HostAndPort, InputFile, ModelConfig
+from gridloom.simulators.remote.peer import ADDRESS_PLACEHOLDERS
+
+_CLASS = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"
 
 
 def _words(value: object) -> object:
@@ -26,7 +30,17 @@ Command: TypeAlias = Annotated[
     Field(min_length=1),
 ]
 """A program and its arguments, as one line or as a list."""
-PythonClass: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+
+
+def _class_name(name: str) -> str:
+    if not re.fullmatch(_CLASS, name):
+        raise ValueError(f"'{name}' names no class: expected one such as mosaik_csv:CSV")
+    return name
+
+
+PythonClass: TypeAlias = Annotated[
+    str, AfterValidator(_class_name), WithJsonSchema({"type": "string", "pattern": f"^{_CLASS}$"})
+]
 """A class, as in `mosaik_csv:CSV`."""
 
 
@@ -98,6 +112,12 @@ class ForeignSimulatorConfig(ModelConfig, ExchangeConfig):
     def _meaningful(self) -> Self:
         if "time_resolution" in self.parameters:
             raise ValueError("'time_resolution' is not to be given: a step of time is 1 s, always")
+        if self.command is not None and not any(
+            placeholder in word for word in self.command for placeholder in ADDRESS_PLACEHOLDERS
+        ):
+            raise ValueError(
+                "the command lacks {address}: the simulator must know where to connect"
+            )
         if "timeout_s" in {*self.parameters, *self.create.parameters}:
             raise ValueError("a parameter cannot be called 'timeout_s': gridloom uses that name")
         if self.environment and self.command is None and self.placement != "process":
@@ -111,7 +131,7 @@ class ForeignSimulatorConfig(ModelConfig, ExchangeConfig):
 class ExternalConfig(ForeignSimulatorConfig, PlacedExchangeConfig):
     """A foreign simulator as a population of devices."""
 
-    elements: dict[str, ElementsConfig] = Field(default_factory=dict)
+    elements: dict[RecordName, ElementsConfig] = Field(default_factory=dict)
     """Kinds of entities, where `at` and `kind` do not say enough; counterparts name theirs with
     `of`."""
 

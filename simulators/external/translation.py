@@ -177,12 +177,14 @@ class Translation:
         found = self._by_type.get(wanted, [])
         if len(found) != len(kind.set):
             types = {name: len(entities) for name, entities in self._by_type.items()}
+            given = self._model.config.create.number is not None
             raise ScenarioError(
                 Problem(
                     message=f"the simulator created {len(found)} entities of type '{wanted}' for "
                     f"{len(kind.set)} elements",
-                    key=kind.key,
-                    expected="as many: " + listing([f"{n} of '{t}'" for t, n in types.items()]),
+                    key=("create", "number") if given and found else kind.key,
+                    expected=f"{len(kind.set)} of them; it created "
+                    + listing([f"{n} of '{t}'" for t, n in types.items()]),
                     suggestion=nearest(wanted, types) if not found else "",
                 )
             )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
 
+from gridloom.simulators.errors import Problem, ScenarioError
 from gridloom.simulators.model import Model
 from gridloom.simulators.mosaik_adapter import ModelSimulator
 from gridloom.simulators.remote.arrays import listed, pack, unpack
@@ -25,6 +26,8 @@ BLUEPRINT = "gridloom"
 _LIMIT_BYTES = 1024**2
 _TOKEN_WAIT_S = 10.0
 _log = logging.getLogger(__name__)
+_TURN_WAIT_S = 5.0
+"""How long a run waits for the one before it to be over."""
 _SILENT_S = 10.0
 """Wall time until whoever connected must have asked something: others may be waiting."""
 
@@ -133,18 +136,47 @@ async def serve(
             writer.close()
             return
         try:
-            async with turn:
-                await _converse(reader, writer, build)
+            if await _gets(turn):
+                try:
+                    await _converse(reader, writer, build)
+                finally:
+                    turn.release()
+            else:
+                await _converse(reader, writer, _busy)
+                return
         except Exception:  # noqa: BLE001 -- the next run is served all the same
             _log.exception("the model could not be closed")
-        finally:
-            if once:
-                over.set()
+        if once:
+            over.set()
 
     server = await asyncio.start_server(take, host, port, limit=_LIMIT_BYTES)
     async with server:
         ready(*server.sockets[0].getsockname()[:2])
         await over.wait()
+
+
+async def _gets(turn: asyncio.Lock) -> bool:
+    """Wait for one's turn, but not for the whole run of another."""
+    try:
+        async with asyncio.timeout(_TURN_WAIT_S):
+            return await turn.acquire()
+    except TimeoutError:
+        return False
+
+
+def _busy(blueprint: Mapping[str, Any] | None) -> Model:  # noqa: ARG001
+    """Build nothing: tell a run that it is not its turn.
+
+    Raises:
+        ScenarioError: always.
+    """
+    raise ScenarioError(
+        Problem(
+            message="the server is busy with another run",
+            key=("placement", "connect"),
+            suggestion="wait for that run to end, or start another server",
+        )
+    )
 
 
 async def _is_let_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:

@@ -88,7 +88,7 @@ def test_a_wrong_number_of_houses_is_said(problems: Callable[..., Any]) -> None:
     (problem,) = problems(TEXT.replace("at: [a, b, c]", "at: [a, b]"))
     assert problem.message == "the simulator created 3 entities of type 'House' for 2 elements"
     assert problem.key == ("simulators", "load", "elements", "house")
-    assert problem.expected == "as many: 1 of 'ResidentialLoads', 3 of 'House'"
+    assert problem.expected == "2 of them; it created 1 of 'ResidentialLoads', 3 of 'House'"
 
 
 def test_an_unknown_grid_is_said_in_its_own_words(run: Run) -> None:

@@ -76,11 +76,11 @@ class TestValues:
 
     def test_inputs_are_reordered_converted_and_sent_back(self, run: Run, program: Program) -> None:
         # sender: 5 * (0 at b, 1000 at a) + 5 t kW; the device returns in W what it is told in MW.
-        device = program('def value(self, e, a): return 1e6 * self.told(e, "P_set[W]")')
+        device = program('def value(self, e, a): return 1e6 * self.told(e, "Q")')
         text = FED.format(python=device, sender=program())
         text = text.replace(
             "receives: {x: Q}",
-            "receives: {power_setpoint_kw: {name: 'P_set[W]', unit: MW, positive: generation}}",
+            "receives: {power_setpoint_kw: {name: Q, unit: MW, positive: generation}}",
         )
         text = text.replace("sends: {x: P}", "sends: {power_setpoint_kw: P}")
         text = text.replace(
@@ -146,7 +146,7 @@ class TestValues:
         text = HEAD.format(python=program()).replace("Device}", "Device, number: 3}") + (
             "    elements: {one: {names: {Device_2: a}}, rest: {names: [Device_0, Device_1], "
             "connected: false}}\n"
-            "    sends: {power_kw: {name: P, unit: W}, x: {name: Q, of: rest}}\n"
+            "    sends: {power_kw: {name: P, unit: W, of: one}, x: {name: Q, of: rest}}\n"
             "    defines: {x: {unit: '1'}}\n"
         )
         sent = run(text)["device"]
@@ -275,7 +275,7 @@ class TestTimes:
 
     @pytest.mark.parametrize(
         ("kind", "expected"),
-        [("time-based", [240] * 4), ("hybrid", [240] * 4), ("event-based", [59, 119, 179, 239])],
+        [("time-based", [240] * 4), ("hybrid", [240] * 4), ("event-based", [59, 119, 179, 240])],
     )
     def test_max_advance_says_until_when_nothing_lets_it_step(
         self, run: Run, program: Program, kind: str, expected: list[int]
