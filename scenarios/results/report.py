@@ -82,7 +82,7 @@ def write_report(record: "xr.DataTree", kpis: "Sequence[Kpi]", path: Path) -> No
     environment.filters["data_uri"] = _data_uri
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     page = template.render(
-        **_content(record, kpis, report_figures(record)), has_trace=path.with_name(_TRACE).is_file()
+        **_content(record, kpis, report_figures(record)), has_trace=(path.parent / _TRACE).is_file()
     )
     try:
         path.write_text(page, encoding="utf-8", newline="\n")

@@ -64,7 +64,7 @@ class InProcessPeer:
                 method, args, kwargs, reply = request
                 try:
                     if peer is None:
-                        peer = LocalPeer(simulator(), answer)
+                        peer = LocalPeer(simulator(), answer, plain=False)
                     work = self._work(peer, method, args, kwargs)
                     outcome: Any = json.dumps(runner.run(work))
                 except PeerFailure as failure:

@@ -14,8 +14,16 @@ from gridloom.simulators.remote.text import printable
 class LocalPeer:
     """Calls the methods of a simulator object; failures look like those of a `Peer`."""
 
-    def __init__(self, simulator: Any, answer: Answer) -> None:
+    def __init__(self, simulator: Any, answer: Answer, *, plain: bool = True) -> None:
+        """Make a peer of a simulator.
+
+        Args:
+            simulator: the object whose methods are called.
+            answer: answers what it asks of mosaik.
+            plain: whether NumPy's numbers and arrays are taken as Python's.
+        """
         self._simulator = simulator
+        self._convert = _plain if plain else _as_it_is
         simulator.mosaik = _MosaikCalls(answer)
 
     async def call(self, method: str, /, *args: Any, timeout_s: float, **kwargs: Any) -> Any:  # noqa: ARG002
@@ -30,8 +38,8 @@ class LocalPeer:
             function = getattr(self._simulator, method)
             kwargs = _known_to(function, kwargs)
             if not inspect.isgeneratorfunction(function):
-                return _plain(function(*args, **kwargs))
-            return _plain(await _drive(function(*args, **kwargs)))
+                return self._convert(function(*args, **kwargs))
+            return self._convert(await _drive(function(*args, **kwargs)))
 
     def interrupt(self) -> None:
         """Do nothing: a call in this process is never waited for."""
@@ -69,6 +77,10 @@ def _plain(value: Any) -> Any:
         return {name: _plain(entry) for name, entry in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    return value
+
+
+def _as_it_is(value: Any) -> Any:
     return value
 
 

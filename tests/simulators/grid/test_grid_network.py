@@ -45,7 +45,7 @@ def test_a_network_has_exactly_one_source(source: dict[str, Any]) -> None:
         ("voltage_limits_pu", [1.1, 0.9]),
         ("voltage_limits_pu", [1.0, 1.0]),
         ("line_ratings_a", {"LINE117": 0}),
-        ("engine", "opendss"),
+        ("engine", "matpower"),
         ("phases", "three"),
         ("source_voltage_pu", -1),
         ("source_voltage_pu", 230),
