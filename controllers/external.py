@@ -17,7 +17,7 @@ from gridloom.simulators.errors import Problem, ScenarioError, listing
 from gridloom.simulators.exchange.exchange import Exchanged, exchanged
 from gridloom.simulators.external.config import ForeignSimulatorConfig
 from gridloom.simulators.external.filling import filled
-from gridloom.simulators.external.foreign import ForeignElements
+from gridloom.simulators.external.foreign import ForeignElements, computed_by
 from gridloom.simulators.model import Direction
 from gridloom.simulators.signals import Information, Signal
 
@@ -84,9 +84,7 @@ class ExternalController(Controller):
 
     @override
     def remarks(self) -> tuple[str, ...]:
-        config = self.config
-        where = config.python or (f"at {config.connect}" if config.connect else "")
-        return (f"computed by {where or ' '.join(config.command or ())}",)
+        return (computed_by(self.config),)
 
     @override
     def decide(self, time: int, observation: Observation) -> Setpoints:

@@ -60,6 +60,12 @@ class Foreign(Protocol):
         """Return the elements that a counterpart speaks of, None for the model as a whole."""
 
 
+def computed_by(config: ForeignSimulatorConfig) -> str:
+    """Return what a user should know of a foreign model: who computes it."""
+    where = config.python or (f"at {config.connect}" if config.connect else "")
+    return f"computed by {where or ' '.join(config.command or ())}"
+
+
 def read_elements(
     kind: str, config: ElementsConfig, context: BuildContext, *, may_define: bool
 ) -> ForeignElements:

@@ -11,7 +11,12 @@ from gridloom.simulators.errors import Problem, ScenarioError, listing, nearest
 from gridloom.simulators.exchange.exchange import Exchanged, elements_of, exchanged
 from gridloom.simulators.external.config import ExternalConfig
 from gridloom.simulators.external.filling import filled
-from gridloom.simulators.external.foreign import ELEMENT, ForeignElements, read_elements
+from gridloom.simulators.external.foreign import (
+    ELEMENT,
+    ForeignElements,
+    computed_by,
+    read_elements,
+)
 from gridloom.simulators.model import (
     BuildContext,
     Direction,
@@ -65,9 +70,7 @@ class External(Model):
 
     @override
     def remarks(self) -> tuple[str, ...]:
-        config = self.config
-        where = config.python or (f"at {config.connect}" if config.connect else "")
-        return (f"computed by {where or ' '.join(config.command or ())}",)
+        return (computed_by(self.config),)
 
     @override
     def step(self, time: int, inputs: Inputs) -> Outputs:

@@ -1,5 +1,6 @@
 """What every power flow engine does, whoever wrote the solver."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Protocol, TypeAlias
 
@@ -108,3 +109,27 @@ def unsolved(buses: int, phases: int, lines: int, transformers: int) -> PowerFlo
         slack_power_kw=scalar,
         slack_reactive_power_kvar=scalar,
     )
+
+
+def solved_one_by_one(
+    solve: Callable[[FloatArray, FloatArray], PowerFlowSolution],
+    nothing: PowerFlowSolution,
+    power_kw: FloatArray,
+    reactive_power_kvar: FloatArray,
+) -> PowerFlowSolution:
+    """Return the solutions of many power flows, see `PowerFlowEngine.solve_batch`.
+
+    Args:
+        solve: solves one.
+        nothing: stands for one that has no solution.
+        power_kw: (power flow, connection point, ...).
+        reactive_power_kvar: likewise.
+    """
+
+    def solved(power: FloatArray, reactive: FloatArray) -> PowerFlowSolution:
+        try:
+            return solve(power, reactive)
+        except NoSolutionError:
+            return nothing
+
+    return stacked([solved(*both) for both in zip(power_kw, reactive_power_kvar, strict=True)])

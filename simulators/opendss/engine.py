@@ -11,7 +11,7 @@ from gridloom.simulators.grid.engine import (
     NoSolutionError,
     PowerFlowSolution,
     require_finite,
-    stacked,
+    solved_one_by_one,
     unsolved,
 )
 from gridloom.simulators.grid.network import Network
@@ -96,25 +96,13 @@ class OpenDssEngine:
     ) -> PowerFlowSolution:
         """Solve many power flows, one after the other; see `PowerFlowEngine.solve_batch`."""
         require_finite(power_kw, reactive_power_kvar)
-        return stacked(
-            [
-                self._solve_or_nan(*injections)
-                for injections in zip(power_kw, reactive_power_kvar, strict=True)
-            ]
+        nothing = unsolved(
+            buses=len(self._network.bus_names),
+            phases=self._phases,
+            lines=len(self._network.line_names),
+            transformers=len(self._network.transformer_names),
         )
-
-    def _solve_or_nan(
-        self, power_kw: FloatArray, reactive_power_kvar: FloatArray
-    ) -> PowerFlowSolution:
-        try:
-            return self.solve(power_kw, reactive_power_kvar)
-        except NoSolutionError:
-            return unsolved(
-                buses=len(self._network.bus_names),
-                phases=self._phases,
-                lines=len(self._network.line_names),
-                transformers=len(self._network.transformer_names),
-            )
+        return solved_one_by_one(self.solve, nothing, power_kw, reactive_power_kvar)
 
     def _inject(self, power_kw: FloatArray, reactive_power_kvar: FloatArray) -> None:
         """Set the powers of all loads, which leaves the admittance matrix as it is."""
