@@ -200,6 +200,23 @@ def test_who_talks_nonsense_instead_of_a_secret_gets_no_answer(
     serve(work)
 
 
+def test_who_comes_while_another_is_served_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "_TURN_WAIT_S", 0.1)
+
+    async def work(address: Address) -> None:
+        first, second = await reach(address), await reach(address)
+        await ask(first, "init", "it")
+        with pytest.raises(PeerFailure, match="the server is busy with another run"):
+            await ask(second, "init", "it")
+        await second.stop(30)
+        await first.stop(30)
+        third = await reach(address)  # and once it is over, the next one is served
+        await ask(third, "init", "it")
+        await third.stop(30)
+
+    serve(work)
+
+
 def test_host_that_is_gone_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without it, a client whose host loses power would keep all others out."""
     accepted: list[asyncio.StreamWriter] = []
