@@ -112,7 +112,10 @@ def test_where_a_model_is_computed(keys: dict[str, object], where: str) -> None:
 @pytest.mark.parametrize(
     ("keys", "where"),
     [
-        ({"command": ["julia", "my fleet.jl"]}, "by the program julia 'my fleet.jl'"),
+        (
+            {"command": ["julia", "my fleet.jl", "{address}"]},
+            "by the program julia 'my fleet.jl' '{address}'",
+        ),
         ({"connect": "10.0.0.7:5678"}, "by the foreign simulator at 10.0.0.7:5678"),
         ({"python": "mosaik_csv:CSV"}, "by mosaik_csv:CSV, in this process"),
         (
