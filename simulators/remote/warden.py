@@ -29,8 +29,13 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _start(command: list[str]) -> int:
+    """Start the program, and return once it is one: before that it would not heed a signal."""
+    started, exec_closes = os.pipe()
     child = os.fork()
     if child:
+        os.close(exec_closes)
+        os.read(started, 1)
+        os.close(started)
         return child
     os.setsid()
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -41,9 +41,10 @@ def test_it_runs_in_its_folder(tmp_path: Path) -> None:
     program.kill()
 
 
-def test_killed_by_a_signal() -> None:
+@pytest.mark.parametrize("after_s", [0.0, 0.02, 0.05, 0.2])
+def test_killed_by_a_signal_however_little_of_it_has_started(after_s: float) -> None:
     program = python("import time; time.sleep(1000)")
-    assert program.wait(0.05) is None
+    assert program.wait(after_s) is None
     program.kill()
     assert program.exit_code == 128 + 15  # SIGTERM was enough
     program.kill()  # a second time does nothing
