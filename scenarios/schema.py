@@ -171,6 +171,9 @@ class Scenario(Config):
     """Who decides, by name."""
     couplings: tuple[CouplingConfig, ...] = ()
     record: RecordConfig = RecordConfig()
+    fuse: bool = False
+    """Whether all models of this process are stepped within one mosaik simulator: the same results,
+    sooner."""
 
     @model_validator(mode="after")
     def _within_reason(self) -> Self:

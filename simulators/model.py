@@ -246,6 +246,12 @@ class Model(ABC):
         end for signals whose cell method is 'point'.
         """
 
+    def take_outputs(self, names: frozenset[str]) -> None:  # noqa: B027 -- most leave nothing out
+        """Learn which outputs anybody takes, before the first step: steps may leave out the others.
+
+        Never called where all are taken.
+        """
+
     def initial_outputs(self) -> Outputs:
         """Return what is known at time 0 before any step, for those who observe with a delay.
 

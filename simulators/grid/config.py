@@ -26,8 +26,12 @@ PerUnit: TypeAlias = Annotated[Positive, AfterValidator(_per_unit)]
 class EngineName(StrEnum):
     """Who solves the power flow."""
 
+    AUTO = "auto"
+    """`radial` where the network allows it, otherwise `pgm`: the default."""
+    RADIAL = "radial"
+    """gridloom's sweep over a tree: fastest, for networks that are one."""
     PGM = "pgm"
-    """power-grid-model: fast, the default."""
+    """power-grid-model: fast, also for meshed networks."""
     PANDAPOWER = "pandapower"
     """pandapower's `runpp` and `runpp_3ph`: slower, supports voltage-controlled generators."""
     OPENDSS = "opendss"
@@ -88,7 +92,7 @@ class GridConfig(ModelConfig):
 
     network: NetworkSource
     """Where the network comes from."""
-    engine: EngineName = EngineName.PGM
+    engine: EngineName = EngineName.AUTO
     """Who solves the power flow."""
     phases: Phases = Phases.AUTO
     """Balanced (one phase stands for all) or unbalanced (three phases)."""

@@ -225,7 +225,7 @@ def build_engine(name: EngineName, network: Network, *, unbalanced: bool) -> Pow
     Raises:
         ScenarioError: the engine cannot solve this network.
     """
-    if name is EngineName.PGM:
+    if name in {EngineName.AUTO, EngineName.RADIAL, EngineName.PGM}:
         from gridloom.simulators.grid.pgm import PowerGridModelEngine
 
         return PowerGridModelEngine(network, unbalanced=unbalanced)
