@@ -1,48 +1,30 @@
-"""Composes models into a mosaik world and runs it.
-
-mosaik steps the simulators; what it gets wrong by default is avoided here, once: no dataflow cache
-(it breaks time-shifted connections of more than one step), one `connect` call an attribute (several
-in one call are ordered by the hash seed), no redirection of warnings and logging.
-"""
+"""Composes models into a mosaik world and runs it."""
 
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-import mosaik
-from mosaik.starters import PythonStarter
 
 from gridloom.scenarios.coupling import Coupling
+from gridloom.scenarios.fusing import FusedSimulator, Member, Sink, fused_groups
+from gridloom.scenarios.supervision.guard import Guard
 from gridloom.scenarios.supervision.proxies import (
     InProcessProxy,
     MakeProxy,
     RemoteProxy,
-    SuppliedStarter,
 )
 from gridloom.scenarios.supervision.remote import RemoteModel
 from gridloom.scenarios.supervision.supervisor import Supervisor
 from gridloom.scenarios.supervision.watchdog import Watchdog
 from gridloom.scenarios.tracing import Tracing
+from gridloom.scenarios.world import World, attach_observer, connect, join, mosaik_world, start
 from gridloom.simulators.errors import SimulatorError
-from gridloom.simulators.model import Direction, FloatArray, Model, Outputs
-from gridloom.simulators.mosaik_adapter import POPULATION, ModelSimulator, Observer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-Sink: TypeAlias = Callable[[int, Mapping[str, Mapping[str, FloatArray]]], None]
-"""Receives the simulation time and, by model and signal, what was sent for that time."""
+from gridloom.simulators.model import FloatArray, Model, Outputs
+from gridloom.simulators.mosaik_adapter import FUSED, POPULATION, ModelSimulator
 
 _log = logging.getLogger(__name__)
-_NEVER_S = 1e9
-"""Time limits are the supervision's, not mosaik's."""
-_OBSERVER = "gridloom_observer"
-_MOST_TRIES = 10
 
 
 @dataclass(kw_only=True)
@@ -56,6 +38,10 @@ class Surroundings:
     """Wall time that a step may take, by model; no limit where there is none."""
     tracing: Tracing = field(default_factory=Tracing)
     """Takes the time of all steps."""
+    fuse: bool = False
+    """Whether the models of this process are stepped within one mosaik simulator."""
+    observed: Mapping[str, Collection[str]] | None = None
+    """The outputs that the sink wants, by model; all of them where there is none."""
     when_started: Callable[[], None] = lambda: None
     """Called once every simulator runs, before the first step."""
 
@@ -117,7 +103,7 @@ class _Simulation:
     def run(self) -> Outcome:
         supervisor = self.surroundings.supervisor
         watchdog = Watchdog()
-        with _world() as world, watchdog.on_guard():
+        with mosaik_world() as world, watchdog.on_guard():
             supervisor.attach(world.loop)
             try:
                 world.loop.run_until_complete(self._start_elsewhere(watchdog))
@@ -129,24 +115,70 @@ class _Simulation:
                 finally:
                     self._close_models()
 
-    def _run(self, world: mosaik.World, watchdog: Watchdog) -> Outcome:
+    def _run(self, world: World, watchdog: Watchdog) -> Outcome:
         around, models = self.surroundings, self.models
-        simulators = {name: ModelSimulator(model) for name, model in models.items()}
+        simulators = {n: ModelSimulator(model, self._taken(n)) for n, model in models.items()}
+        fused = self._fused(simulators, watchdog)
+        apart = models.keys() - {name for group in fused.values() for name in group.names}
         populations = {
-            name: _start(world, name, self._proxy(name, simulator, watchdog))
-            for name, simulator in simulators.items()
+            **{name: e for key, group in fused.items() for name, e in join(world, key, group)},
+            **{n: start(world, n, self._proxy(n, simulators[n], watchdog)) for n in sorted(apart)},
         }
         for coupling in self.couplings:
-            _connect(world, self._initial_outputs(coupling), populations, coupling)
+            if not any(coupling in group.inner for group in fused.values()):
+                connect(world, populations, coupling, self._initial_outputs(coupling))
         step_s = math.gcd(*(model.step_size for model in models.values()))
-        progress = _observe(world, models, populations, step_s, self.sink)
+        last = -1
+
+        def observe(time: int, outputs: Mapping[str, Mapping[str, FloatArray]]) -> None:
+            nonlocal last
+            self.sink(time, outputs)
+            last = time
+
+        if len(fused) == 1 and not apart:
+            next(iter(fused.values())).observe(observe)
+        else:
+            outputs = {name: simulator.sends for name, simulator in simulators.items()}
+            attach_observer(world, populations, outputs, step_s, observe)
         around.when_started()
         with around.tracing.stepping():
             world.run(until=self.duration_s, print_progress=False, shutdown=False)
         around.supervisor.check()
-        if progress[0] < self.duration_s - step_s:
-            raise SimulatorError("mosaik", progress[0], "the simulation stopped before its end")
+        if last < self.duration_s - step_s:
+            raise SimulatorError("mosaik", last, "the simulation stopped before its end")
         return world.loop.run_until_complete(self._outcome())
+
+    def _taken(self, name: str) -> frozenset[str] | None:
+        """Return the outputs of a model that anybody takes; None if all of them."""
+        observed = self.surroundings.observed
+        if observed is None or name in self.surroundings.elsewhere:
+            return None
+        coupled = {c.output.name for c in self.couplings if c.source == name}
+        return frozenset(coupled.union(observed.get(name, ())))
+
+    def _fused(
+        self, simulators: Mapping[str, ModelSimulator], watchdog: Watchdog
+    ) -> dict[str, FusedSimulator]:
+        """Return the mosaik simulators that step several models each, by their ids."""
+        around = self.surroundings
+        if not around.fuse:
+            return {}
+        groups = {
+            f"{FUSED}_{number}": names
+            for number, names in enumerate(
+                fused_groups(tuple(simulators), self.couplings, around.elsewhere)
+            )
+        }
+        senders = {name: f"{name}.{POPULATION}" for name in around.elsewhere}
+        senders |= {name: f"{key}.{name}" for key, names in groups.items() for name in names}
+        return {
+            key: FusedSimulator(
+                [Member(simulators[n], self._guard(n, simulators[n], watchdog)) for n in names],
+                self.couplings,
+                senders,
+            )
+            for key, names in groups.items()
+        }
 
     async def _start_elsewhere(self, watchdog: Watchdog) -> None:
         """Start everything that is computed elsewhere, all at once.
@@ -190,13 +222,19 @@ class _Simulation:
     def _proxy(self, name: str, simulator: ModelSimulator, watchdog: Watchdog) -> MakeProxy:
         """Return what makes mosaik's way to a model."""
         around = self.surroundings
-        remote, stopwatch = around.elsewhere.get(name), around.tracing.stopwatch(name)
+        remote = around.elsewhere.get(name)
         if remote is not None:
+            stopwatch = around.tracing.stopwatch(name)
             return lambda _: RemoteProxy(simulator, remote, (watchdog, stopwatch))
+        guard = self._guard(name, simulator, watchdog)
+        return lambda mosaik_remote: InProcessProxy(simulator, mosaik_remote, guard)
+
+    def _guard(self, name: str, simulator: ModelSimulator, watchdog: Watchdog) -> Guard:
+        """Return who watches over the steps of a model in this process."""
+        around = self.surroundings
+        stopwatch = around.tracing.stopwatch(name)
         limit_s = around.limits_s.get(name, math.inf)
-        return lambda mosaik_remote: InProcessProxy(
-            simulator, mosaik_remote, (around.supervisor, watchdog, stopwatch), limit_s
-        )
+        return Guard(simulator, around.supervisor, watchdog, stopwatch, limit_s)
 
     async def _outcome(self) -> Outcome:
         elsewhere = self.surroundings.elsewhere
@@ -206,89 +244,3 @@ class _Simulation:
                 for name, model in self.models.items()
             },
         )
-
-
-@contextmanager
-def _world() -> "Iterator[mosaik.World]":
-    world = mosaik.World(
-        {}, {"start_timeout": _NEVER_S}, cache=False, skip_greetings=True, configure_logging=False
-    )
-    try:
-        with world:
-            try:
-                yield world
-            finally:
-                _cancel_tasks(world.loop)
-    finally:
-        world.loop.close()
-        asyncio.set_event_loop(None)  # mosaik made its loop, now closed, the thread's own
-
-
-def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """End the simulators' tasks that wait for one that failed; mosaik leaves them pending."""
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-    for _ in range(_MOST_TRIES):
-        pending = [task for task in tasks if not task.done()]
-        if pending:
-            with suppress(KeyboardInterrupt, RuntimeError):  # told anew by those that it ended
-                loop.run_until_complete(asyncio.wait(pending))
-    for task in tasks:
-        if task.done() and not task.cancelled():
-            task.exception()  # the one that ended the run has been raised
-
-
-def _start(world: mosaik.World, name: str, make_proxy: MakeProxy) -> Any:
-    return getattr(world.start(SuppliedStarter(make_proxy), sim_id=name), POPULATION)()
-
-
-def _connect(
-    world: mosaik.World,
-    known: Outputs,
-    populations: Mapping[str, Any],
-    coupling: Coupling,
-) -> None:
-    transform = coupling.transform() or _unchanged
-    name = coupling.output.name
-    feedback: dict[str, Any] = {}
-    if coupling.is_fed_back:
-        initial = coupling.initial(known)
-        feedback = {"time_shifted": coupling.shift_s, "initial_data": {name: initial}}
-    world.connect(
-        populations[coupling.source],
-        populations[coupling.destination],
-        (name, coupling.input.name),
-        transform=transform,
-        **feedback,
-    )
-
-
-def _observe(
-    world: mosaik.World,
-    models: Mapping[str, Model],
-    populations: Mapping[str, Any],
-    step_s: int,
-    sink: Sink,
-) -> list[int]:
-    """Connect the sink; return a cell that holds the last time it was called for."""
-    last = [-1]
-
-    def observe(time: int, outputs: Mapping[str, Mapping[str, FloatArray]]) -> None:
-        sink(time, outputs)
-        last[0] = time
-
-    starter = PythonStarter(
-        Observer, kwargs={"names": tuple(models), "step_size": step_s, "sink": observe}
-    )
-    factory = world.start(starter, sim_id=_OBSERVER)
-    entities = getattr(factory, POPULATION).create(len(models))
-    for (name, model), entity in zip(models.items(), entities, strict=True):
-        for port in model.ports:
-            if port.direction is Direction.OUTPUT:
-                world.connect(populations[name], entity, port.name)
-    return last
-
-
-def _unchanged(array: FloatArray) -> FloatArray:
-    return array

@@ -6,8 +6,9 @@ from contextlib import ExitStack
 from typing import Self
 
 from gridloom.controllers.controller import Controller
-from gridloom.scenarios.composer import Outcome, Sink, Surroundings, simulate
+from gridloom.scenarios.composer import Outcome, Surroundings, simulate
 from gridloom.scenarios.composition import Composition
+from gridloom.scenarios.fusing import Sink
 from gridloom.scenarios.identity import run_digest
 from gridloom.scenarios.progress import show_progress, stop_on_signal
 from gridloom.scenarios.provenance import provenance
@@ -62,6 +63,8 @@ def record_run(composition: Composition, folder: RunFolder, tracing: Tracing) ->
             elsewhere=elsewhere,
             limits_s={n: float(c.step_timeout) for n, (_, c) in configs(scenario).items()},
             tracing=tracing,
+            fuse=scenario.fuse,
+            observed=recording.observed,
             when_started=recording.begin,
         )
         sink = recording.sink((check, progress))
@@ -98,6 +101,11 @@ class _Recording:
 
     def __enter__(self) -> Self:
         return self
+
+    @property
+    def observed(self) -> dict[str, list[str]]:
+        """The outputs that are recorded, by model."""
+        return {name: [port.name for port in m.ports] for name, m in self._models.items()}
 
     def begin(self) -> None:
         """Create the record."""

@@ -14,10 +14,20 @@ import numpy as np
 from typing_extensions import override
 
 from gridloom.simulators.errors import GridloomError, SimulatorError, nearest
-from gridloom.simulators.model import Direction, ElementSet, FloatArray, Model, Outputs, Port
+from gridloom.simulators.model import (
+    Direction,
+    ElementSet,
+    FloatArray,
+    Inputs,
+    Model,
+    Outputs,
+    Port,
+)
 
 POPULATION = "population"
 """Entity id of the whole model, and the name of its mosaik model."""
+FUSED = "gridloom_fused"
+"""Begin of the ids of mosaik simulators with several models, an entity each."""
 
 
 class ModelSimulator(mosaik_api_v3.Simulator):
@@ -28,11 +38,22 @@ class ModelSimulator(mosaik_api_v3.Simulator):
     takes its place where the signal is not extensive.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, taken: frozenset[str] | None = None) -> None:
+        """Show a model.
+
+        Args:
+            model: which one.
+            taken: the outputs that anybody takes; all of them by default.
+        """
         super().__init__(_meta(model))
         self.model = model
         self._inputs = {p.name: p for p in model.ports if p.direction is Direction.INPUT}
         self._outputs = {p.name: p for p in model.ports if p.direction is Direction.OUTPUT}
+        if taken is not None:
+            self._outputs = {n: port for n, port in self._outputs.items() if n in taken}
+            model.take_outputs(taken)
+        self.sends = tuple(self._outputs)
+        """Names of the outputs that anybody takes."""
         self._shapes = {name: port.shape for name, port in self._outputs.items()}
         self._blanks = {name: _frozen(port.blank()) for name, port in self._inputs.items()}
         self._place = {
@@ -72,17 +93,8 @@ class ModelSimulator(mosaik_api_v3.Simulator):
     def step(
         self, time: mosaik_api_v3.Time, inputs: mosaik_api_v3.InputData, max_advance: int
     ) -> mosaik_api_v3.Time:
-        arrays = self.receive(inputs, time)
-        begin = perf_counter()
-        try:
-            outputs = self.model.step(time, arrays)
-        except GridloomError:
-            raise
-        except Exception as error:
-            raise self.failure(time, f"{type(error).__name__}: {error}") from error
-        finally:
-            self.busy_s += perf_counter() - begin
-        return self.accept(outputs, time)
+        self._latest = self.advance(time, self.receive(inputs, time))
+        return time + self.model.step_size
 
     @override
     def get_data(self, outputs: mosaik_api_v3.OutputRequest) -> mosaik_api_v3.OutputData:
@@ -99,6 +111,31 @@ class ModelSimulator(mosaik_api_v3.Simulator):
     @override
     def finalize(self) -> None:
         self.model.close()
+
+    def advance(self, time: int, arrays: Inputs) -> Outputs:
+        """Return what the model sends for a step, see `checked`.
+
+        Args:
+            time: seconds since the start of the scenario.
+            arrays: one for every input port.
+
+        Raises:
+            GridloomError: the model failed, or what it sends is not what its ports say.
+        """
+        begin = perf_counter()
+        try:
+            outputs = self.model.step(time, arrays)
+        except GridloomError:
+            raise
+        except Exception as error:
+            raise self.failure(time, f"{type(error).__name__}: {error}") from error
+        finally:
+            self.busy_s += perf_counter() - begin
+        return self.checked(outputs, time)
+
+    def blank_inputs(self) -> dict[str, FloatArray]:
+        """Return what every input port receives where nobody sends anything, read-only."""
+        return dict(self._blanks)
 
     def accept(self, outputs: Outputs, time: int) -> int:
         """Take over what the model sends for a step, and return the time of the next.
@@ -149,19 +186,19 @@ class ModelSimulator(mosaik_api_v3.Simulator):
         port = self._inputs.get(name)
         if port is None:
             raise self.failure(time, f"'{min(sources)}' sends {name}, which is no input")
-        senders = [s for s in sorted(sources) if sources[s] is not None]
+        senders = [s for s in sorted(sources, key=_sender) if sources[s] is not None]
         if len(senders) > 1 and not port.signal.extensive:
-            both = " and ".join(f"'{sender}'" for sender in senders)
+            both = " and ".join(f"'{_sender(sender)}'" for sender in senders)
             raise self.failure(time, f"{both} send {name}, which does not add up", entity_id)
         shape = port.shape[1:] if entity_id else port.shape
         total: FloatArray | None = None
         for sender in senders:
             array = self._numbers(name, sender, sources[sender], time, entity_id)
             if array.shape != shape:
-                cause = f"'{sender}' sends {name} of shape {array.shape}, expected {shape}"
+                cause = f"'{_sender(sender)}' sends {name} of shape {array.shape}, expected {shape}"
                 raise self.failure(time, cause, entity_id)
             if not (port.signal.may_be_nan or np.isfinite(array).all()):
-                raise self.failure(time, f"'{sender}' sends {name} not finite", entity_id)
+                raise self.failure(time, f"'{_sender(sender)}' sends {name} not finite", entity_id)
             total = array if total is None else np.asarray(total + array)
         return total
 
@@ -270,6 +307,12 @@ class Observer(mosaik_api_v3.Simulator):
 def child_id(kind: str, name: str) -> str:
     """Return the entity id of one element, as in 'charging_point:LOAD1'."""
     return f"{kind}:{name}"
+
+
+def _sender(full_id: str) -> str:
+    """Return what a sender is called, whether it is fused or not: sums must not depend on that."""
+    simulator, _, entity = full_id.partition(".")
+    return entity if simulator.startswith(FUSED) else full_id
 
 
 def _kinds(model: Model) -> dict[str, ElementSet]:

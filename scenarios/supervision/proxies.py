@@ -1,8 +1,6 @@
 """How mosaik reaches the models: in this process on guard, elsewhere without ever hanging."""
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from mosaik.proxies import BaseProxy, LocalProxy
@@ -11,12 +9,10 @@ from mosaik_api_v3 import MosaikProxy
 from mosaik_api_v3.types import Meta
 from typing_extensions import override
 
-from gridloom.scenarios.run_folder import Interrupted
+from gridloom.scenarios.supervision.guard import Guard, no_way_out
 from gridloom.scenarios.supervision.remote import RemoteModel
-from gridloom.scenarios.supervision.supervisor import Supervisor
 from gridloom.scenarios.supervision.watchdog import Watchdog
 from gridloom.scenarios.tracing import Stopwatch
-from gridloom.simulators.errors import SimulatorError
 from gridloom.simulators.model import Inputs, Outputs
 from gridloom.simulators.mosaik_adapter import ModelSimulator
 
@@ -46,17 +42,10 @@ class SuppliedStarter(Starter):
 class InProcessProxy(LocalProxy):
     """A simulator in this process, whose steps the watchdog times."""
 
-    def __init__(
-        self,
-        simulator: ModelSimulator,
-        mosaik_remote: MosaikProxy,
-        guard: tuple[Supervisor, Watchdog, Stopwatch],
-        limit_s: float,
-    ) -> None:
+    def __init__(self, simulator: ModelSimulator, mosaik_remote: MosaikProxy, guard: Guard) -> None:
         super().__init__(simulator, mosaik_remote)
         self._simulator = simulator
-        self._supervisor, self._watchdog, self._stopwatch = guard
-        self._limit_s = limit_s
+        self._guard = guard
 
     @override
     async def send(self, request: Any) -> Any:
@@ -64,17 +53,7 @@ class InProcessProxy(LocalProxy):
         simulator = self._simulator
         if method != "step":
             return getattr(simulator, method)(*args, **kwargs)
-        self._supervisor.check()
-        time = args[0]
-        self._supervisor.time = time
-        self._watchdog.begin(simulator.model.name, time, self._limit_s)
-        self._stopwatch.begin(time)
-        try:
-            with _no_way_out(simulator.model.name, time):
-                return simulator.step(*args)
-        finally:
-            self._stopwatch.end(simulator.busy_s)
-            self._watchdog.end()
+        return self._guard.step(args[0], simulator.step, *args)
 
     @override
     async def stop(self) -> None:
@@ -131,23 +110,8 @@ class RemoteProxy(BaseProxy):
             return await remote.advance(time, arrays)
         self._watchdog.begin(name, time, float(remote.config.step_timeout))
         try:
-            with _no_way_out(name, time):
-                return await remote.advance(time, arrays)
+            return await remote.advance(time, arrays)
+        except (SystemExit, KeyboardInterrupt) as error:
+            raise no_way_out(error, name, time) from error
         finally:
             self._watchdog.end()
-
-
-@contextmanager
-def _no_way_out(name: str, time: int) -> Iterator[None]:
-    """Turn what would end this very process into errors that end the run in order.
-
-    Raises:
-        SimulatorError: the model called `sys.exit`.
-        Interrupted: the user pressed Ctrl-C for the second time.
-    """
-    try:
-        yield
-    except SystemExit as error:
-        raise SimulatorError(name, time, f"SystemExit: {error}") from error
-    except KeyboardInterrupt as error:
-        raise Interrupted(signal.SIGINT, time) from error
