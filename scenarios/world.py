@@ -8,9 +8,9 @@ by the hash seed), no redirection of warnings and logging.
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeAlias
 
-from mosaik import World as World  # those who compose need no other word of mosaik's
+import mosaik
 from mosaik.proxies import LocalProxy
 from mosaik.starters import PythonStarter
 
@@ -19,6 +19,8 @@ from gridloom.scenarios.fusing import FusedSimulator, Sink
 from gridloom.scenarios.supervision.proxies import MakeProxy, SuppliedStarter
 from gridloom.simulators.model import FloatArray, Outputs
 from gridloom.simulators.mosaik_adapter import POPULATION, Observer
+
+World: TypeAlias = mosaik.World
 
 _NEVER_S = 1e9
 """Time limits are the supervision's, not mosaik's."""
