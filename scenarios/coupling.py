@@ -56,18 +56,25 @@ class Coupling:
         in_order = np.arange(shape[0])
         if self.output.shape == shape and np.array_equal([index, taken], [in_order, in_order]):
             return None
+        adds_up = self.output.signal.extensive
+        if np.array_equal(index, in_order):  # one value each: nothing to add, nothing left out
+            return lambda values: values[taken]
+        if adds_up and len(np.unique(index)) < len(index):
 
-        def gather(values: FloatArray) -> FloatArray:
-            received = np.zeros(shape)
-            np.add.at(received, index, values[taken])
-            return received
+            def gather(values: FloatArray) -> FloatArray:
+                received = np.zeros(shape)
+                np.add.at(received, index, values[taken])
+                return received
+
+            return gather
+        elsewhere = 0.0 if adds_up else np.nan
 
         def spread(values: FloatArray) -> FloatArray:
-            received = np.full(shape, np.nan)
+            received = np.full(shape, elsewhere)
             received[index] = values[taken]
             return received
 
-        return gather if self.output.signal.extensive else spread
+        return spread
 
     def initial(self, known: Outputs) -> FloatArray:
         """Return what the destination receives before the source has stepped, read-only.

@@ -6,6 +6,7 @@ plain numbers, so that any third-party simulator can be connected to a single ho
 """
 
 from collections.abc import Callable, Mapping
+from math import isfinite
 from time import perf_counter
 from typing import Any
 
@@ -26,8 +27,9 @@ from gridloom.simulators.model import (
 
 POPULATION = "population"
 """Entity id of the whole model, and the name of its mosaik model."""
-FUSED = "gridloom_fused"
-"""Begin of the ids of mosaik simulators with several models, an entity each."""
+FUSED = "gridloom-fused"
+"""Begin of the ids of mosaik simulators with several models, an entity each; no model's name."""
+_DOUBLE = np.dtype(np.float64)
 
 
 class ModelSimulator(mosaik_api_v3.Simulator):
@@ -54,7 +56,9 @@ class ModelSimulator(mosaik_api_v3.Simulator):
             model.take_outputs(taken)
         self.sends = tuple(self._outputs)
         """Names of the outputs that anybody takes."""
-        self._shapes = {name: port.shape for name, port in self._outputs.items()}
+        self._expected = tuple(
+            (name, port.shape, port.signal.may_be_nan) for name, port in self._outputs.items()
+        )
         self._blanks = {name: _frozen(port.blank()) for name, port in self._inputs.items()}
         self._place = {
             child_id(kind, name): index
@@ -154,7 +158,20 @@ class ModelSimulator(mosaik_api_v3.Simulator):
         """
         if not isinstance(outputs, Mapping):
             raise self.failure(time, f"step returned {outputs!r:.60}, expected arrays by port name")
-        return {name: self._checked(name, outputs, time) for name in self._outputs}
+        found: Outputs = {}
+        for name, shape, may_be_nan in self._expected:
+            array = outputs.get(name)
+            # Done for every value of a run: NaN and infinity survive in the sum of squares.
+            if not (
+                type(array) is np.ndarray
+                and array.dtype is _DOUBLE
+                and array.shape == shape
+                and (may_be_nan or isfinite(np.vdot(array, array)))
+            ):
+                array = self._checked(name, shape, outputs, time)
+            array.setflags(write=False)
+            found[name] = array
+        return found
 
     def receive(self, inputs: mosaik_api_v3.InputData, time: int) -> dict[str, FloatArray]:
         """Return one read-only array for every input port.
@@ -164,24 +181,33 @@ class ModelSimulator(mosaik_api_v3.Simulator):
         """
         arrays = dict(self._blanks)
         for name, sources in inputs.get(POPULATION, {}).items():
-            total = self._total(name, sources, time)
+            total = self.total(name, sources, time)
             if total is not None:
                 arrays[name] = _frozen(total.view())
         for entity_id, attributes in inputs.items():
             if entity_id != POPULATION:
                 for name, sources in attributes.items():
-                    value = self._total(name, sources, time, entity_id)
+                    value = self.total(name, sources, time, entity_id)
                     if value is not None:
                         arrays[name] = self._with_element(arrays[name], name, entity_id, value)
         return arrays
 
-    def _total(
+    def total(
         self, name: str, sources: Mapping[str, Any], time: int, entity_id: str = ""
     ) -> FloatArray | None:
         """Return what one input receives, or None if event-based sources have not spoken yet.
 
         Sources are added in the order of their names, so that sums are bit-equal whatever the
         order in which the sources stepped.
+
+        Args:
+            name: of the input.
+            sources: values by full mosaik id of the sender.
+            time: seconds since the start of the scenario.
+            entity_id: the element that receives it; by default, all of them.
+
+        Raises:
+            SimulatorError: a value does not fit, or the values do not add up.
         """
         port = self._inputs.get(name)
         if port is None:
@@ -221,7 +247,9 @@ class ModelSimulator(mosaik_api_v3.Simulator):
         changed[index] = array[index] + value if adds_up else value
         return _frozen(changed)
 
-    def _checked(self, name: str, outputs: Outputs, time: int) -> FloatArray:
+    def _checked(
+        self, name: str, shape: tuple[int, ...], outputs: Outputs, time: int
+    ) -> FloatArray:
         """Return one output after checking its shape and that it is finite where it must be."""
         if name not in outputs:
             hint = nearest(name, outputs)
@@ -232,14 +260,14 @@ class ModelSimulator(mosaik_api_v3.Simulator):
         except (TypeError, ValueError):
             cause = f"output {name} is no array of numbers: {outputs[name]!r:.60}"
             raise self.failure(time, cause) from None
-        if array.shape != self._shapes[name]:
-            cause = f"output {name} has shape {array.shape}, expected {self._shapes[name]}"
+        if array.shape != shape:
+            cause = f"output {name} has shape {array.shape}, expected {shape}"
             raise self.failure(time, cause)
         port = self._outputs[name]
         if not (port.signal.may_be_nan or np.isfinite(array).all()):
             cause = f"output {name} is not finite"
             raise self.failure(time, cause, element=_first_bad(port, array))
-        return _frozen(array)
+        return array
 
     def failure(self, time: int, cause: str, element: str = "") -> SimulatorError:
         """Return the error that says why this model's step failed."""
@@ -312,7 +340,7 @@ def child_id(kind: str, name: str) -> str:
 def _sender(full_id: str) -> str:
     """Return what a sender is called, whether it is fused or not: sums must not depend on that."""
     simulator, _, entity = full_id.partition(".")
-    return entity if simulator.startswith(FUSED) else full_id
+    return f"{entity}.{POPULATION}" if simulator.startswith(FUSED) else full_id
 
 
 def _kinds(model: Model) -> dict[str, ElementSet]:
