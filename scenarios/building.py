@@ -174,7 +174,11 @@ def _record_problems(scenario: Scenario, models: Mapping[str, Model]) -> list[Pr
     signals = scenario.record.signals
     problems: list[Problem] = []
     for name, wanted in signals.items() if isinstance(signals, dict) else ():
-        outputs = [p.name for p in models[name].ports if p.direction is Direction.OUTPUT]
+        outputs = [
+            port.name
+            for port in models[name].ports
+            if port.direction is Direction.OUTPUT and not port.in_rounds
+        ]
         problems += [
             Problem(
                 message=f"'{name}' has no output '{signal}'",

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 from gridloom.scenarios.coupling import Coupling
 from gridloom.scenarios.fusing import FusedSimulator, Member, Sink, fused_groups
+from gridloom.scenarios.negotiating import Negotiation, negotiate_apart, negotiations_of
 from gridloom.scenarios.supervision.guard import Guard
 from gridloom.scenarios.supervision.proxies import (
     InProcessProxy,
@@ -21,7 +23,7 @@ from gridloom.scenarios.supervision.watchdog import Watchdog
 from gridloom.scenarios.tracing import Tracing
 from gridloom.scenarios.world import World, attach_observer, connect, join, mosaik_world, start
 from gridloom.simulators.errors import SimulatorError
-from gridloom.simulators.model import FloatArray, Model, Outputs
+from gridloom.simulators.model import FloatArray, Inputs, Model, Outputs
 from gridloom.simulators.mosaik_adapter import FUSED, POPULATION, ModelSimulator
 
 _log = logging.getLogger(__name__)
@@ -99,6 +101,8 @@ class _Simulation:
     duration_s: int
     sink: Sink
     surroundings: Surroundings
+    _proxies: dict[str, InProcessProxy | RemoteProxy] = field(default_factory=dict)
+    """Of the models that are stepped apart, by name."""
 
     def run(self) -> Outcome:
         supervisor = self.surroundings.supervisor
@@ -117,15 +121,22 @@ class _Simulation:
 
     def _run(self, world: World, watchdog: Watchdog) -> Outcome:
         around, models = self.surroundings, self.models
-        simulators = {n: ModelSimulator(model, self._taken(n)) for n, model in models.items()}
-        fused = self._fused(simulators, watchdog)
+        simulators = {
+            name: ModelSimulator(model, self._taken(name), shows_elements=False)
+            for name, model in models.items()
+        }
+        negotiations = negotiations_of(models, self.couplings)
+        fused = self._fused(simulators, watchdog, negotiations)
         apart = models.keys() - {name for group in fused.values() for name in group.names}
         populations = {
             **{name: e for key, group in fused.items() for name, e in join(world, key, group)},
             **{n: start(world, n, self._proxy(n, simulators[n], watchdog)) for n in sorted(apart)},
         }
+        for name in apart & negotiations.keys():
+            self._let_negotiate(negotiations[name])
         for coupling in self.couplings:
-            if not any(coupling in group.inner for group in fused.values()):
+            inner = any(coupling in group.inner for group in fused.values())
+            if not (inner or coupling.in_rounds):
                 connect(world, populations, coupling, self._initial_outputs(coupling))
         step_s = math.gcd(*(model.step_size for model in models.values()))
         last = -1
@@ -153,27 +164,39 @@ class _Simulation:
         observed = self.surroundings.observed
         if observed is None or name in self.surroundings.elsewhere:
             return None
-        coupled = {c.output.name for c in self.couplings if c.source == name}
+        coupled = {c.output.name for c in self.couplings if c.source == name and not c.in_rounds}
         return frozenset(coupled.union(observed.get(name, ())))
 
     def _fused(
-        self, simulators: Mapping[str, ModelSimulator], watchdog: Watchdog
+        self,
+        simulators: Mapping[str, ModelSimulator],
+        watchdog: Watchdog,
+        negotiations: Mapping[str, Negotiation],
     ) -> dict[str, FusedSimulator]:
         """Return the mosaik simulators that step several models each, by their ids."""
         around = self.surroundings
         if not around.fuse:
             return {}
+        apart = set(around.elsewhere)
+        for negotiation in negotiations.values():
+            if not apart.isdisjoint(negotiation.party):
+                apart |= negotiation.party
         groups = {
-            f"{FUSED}_{number}": names
-            for number, names in enumerate(
-                fused_groups(tuple(simulators), self.couplings, around.elsewhere)
-            )
+            f"{FUSED}-{number}": names
+            for number, names in enumerate(fused_groups(tuple(simulators), self.couplings, apart))
         }
-        senders = {name: f"{name}.{POPULATION}" for name in around.elsewhere}
+        senders = {name: f"{name}.{POPULATION}" for name in apart}
         senders |= {name: f"{key}.{name}" for key, names in groups.items() for name in names}
         return {
             key: FusedSimulator(
-                [Member(simulators[n], self._guard(n, simulators[n], watchdog)) for n in names],
+                [
+                    Member(
+                        simulators[name],
+                        self._guard(name, simulators[name], watchdog),
+                        negotiation=negotiations.get(name),
+                    )
+                    for name in names
+                ],
                 self.couplings,
                 senders,
             )
@@ -225,9 +248,30 @@ class _Simulation:
         remote = around.elsewhere.get(name)
         if remote is not None:
             stopwatch = around.tracing.stopwatch(name)
-            return lambda _: RemoteProxy(simulator, remote, (watchdog, stopwatch))
+            return self._keep(name, lambda _: RemoteProxy(simulator, remote, (watchdog, stopwatch)))
         guard = self._guard(name, simulator, watchdog)
-        return lambda mosaik_remote: InProcessProxy(simulator, mosaik_remote, guard)
+        return self._keep(name, lambda mosaik: InProcessProxy(simulator, mosaik, guard))
+
+    def _keep(self, name: str, make: Callable[[Any], InProcessProxy | RemoteProxy]) -> MakeProxy:
+        """Return what makes a proxy that those who negotiate find by its name."""
+
+        def make_and_keep(mosaik_remote: Any) -> InProcessProxy | RemoteProxy:
+            self._proxies[name] = proxy = make(mosaik_remote)
+            return proxy
+
+        return make_and_keep
+
+    def _let_negotiate(self, negotiation: Negotiation) -> None:
+        """Let a model that is stepped apart go through its negotiation before each step."""
+        proxies = self._proxies
+
+        async def through_all_rounds(time: int, arrays: Inputs) -> None:
+            def say(name: str, number: int, received: Inputs) -> Awaitable[Outputs | None]:
+                return proxies[name].say(time, number, received)
+
+            await negotiate_apart(negotiation.rounds(time, arrays), say)
+
+        proxies[negotiation.leader.name].negotiate = through_all_rounds
 
     def _guard(self, name: str, simulator: ModelSimulator, watchdog: Watchdog) -> Guard:
         """Return who watches over the steps of a model in this process."""

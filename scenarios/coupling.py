@@ -34,6 +34,26 @@ class Coupling:
     shift_s: int = 0
     """How much later the destination receives it: 0, or the source's step size in a loop."""
 
+    is_reply: bool = False
+    """Whether it answers, within the rounds of a negotiation, what its destination asked."""
+
+    @property
+    def at_once(self) -> bool:
+        """Whether the destination waits for the source within the step."""
+        return not (self.shift_s or self.is_reply)
+
+    @property
+    def arrives(self) -> str:
+        """When the destination receives it, in words."""
+        if self.in_rounds:
+            return "in each round"
+        return f"{format_duration(self.shift_s)} later" if self.shift_s else "at once"
+
+    @property
+    def in_rounds(self) -> bool:
+        """Whether it belongs to a negotiation."""
+        return self.output.in_rounds
+
     @property
     def is_fed_back(self) -> bool:
         """Whether the value arrives one step late."""
@@ -125,13 +145,19 @@ def _inferred(models: Mapping[str, Model]) -> Iterator[Coupling]:
     for name, model in models.items():
         for port in ports_of(model, Direction.INPUT):
             for source, output in outputs:
-                fits = output.signal == port.signal and output.dimensions == port.dimensions
+                fits = (output.signal, output.dimensions, output.in_rounds) == (
+                    port.signal,
+                    port.dimensions,
+                    port.in_rounds,
+                )
                 if fits and _concerns(models, source, name, output) and meet(output, port):
                     yield Coupling(source=source, destination=name, output=output, input=port)
 
 
 def _concerns(models: Mapping[str, Model], source: str, destination: str, output: Port) -> bool:
     """Whether what one model sends is any of another's business."""
+    if output.in_rounds:
+        return models[source].leads_rounds != models[destination].leads_rounds
     sender, receiver = models[source], models[destination]
     if isinstance(receiver, Controller):
         return receiver.listens_to(source, output.signal)
@@ -168,8 +194,12 @@ def _misfit(coupling: Coupling, receiver: Model) -> str:
     output, port = coupling.output, coupling.input
     if output.signal.unit != port.signal.unit:
         return f"{output.name} is in {output.signal.unit}, {port.name} in {port.signal.unit}"
-    if output.dimensions != port.dimensions:
-        return f"{output.name} and {port.name} have different dimensions"
+    if (output.dimensions, output.in_rounds) != (port.dimensions, port.in_rounds):
+        alike = output.dimensions == port.dimensions
+        how = (
+            "are not both for the rounds of a negotiation" if alike else "have different dimensions"
+        )
+        return f"{output.name} and {port.name} {how}"
     if (output.elements is None) != (port.elements is None) and not _reaches_all(output, port):
         return f"one of {output.name} and {port.name} is a single value, the other is not"
     if not (output.elements is None or port.elements is None or len(pairs(output, port)[0])):
@@ -289,7 +319,13 @@ def _open_loops(models: Mapping[str, Model], couplings: Sequence[Coupling]) -> l
     def late(coupling: Coupling) -> Coupling:
         return replace(coupling, shift_s=models[coupling.source].step_size)
 
-    opened = [late(c) if isinstance(models[c.destination], Controller) else c for c in couplings]
+    def opened_here(coupling: Coupling) -> Coupling:
+        receiver = models[coupling.destination]
+        if coupling.in_rounds:
+            return replace(coupling, is_reply=receiver.leads_rounds)
+        return late(coupling) if isinstance(receiver, Controller) else coupling
+
+    opened = [opened_here(coupling) for coupling in couplings]
     for i, coupling in enumerate(opened):
         if _closes_loop(opened, coupling) and not coupling.output.signal.extensive:
             opened[i] = late(coupling)
@@ -307,14 +343,14 @@ def _open_loops(models: Mapping[str, Model], couplings: Sequence[Coupling]) -> l
 
 def _closes_loop(couplings: Sequence[Coupling], coupling: Coupling) -> bool:
     """Whether the source of ``coupling`` waits for its destination within one step."""
-    if coupling.is_fed_back:
+    if not coupling.at_once:
         return False
     seen, frontier = {coupling.destination}, [coupling.destination]
     while frontier:
         here = frontier.pop()
         if here == coupling.source:
             return True
-        nearby = {c.destination for c in couplings if c.source == here and not c.is_fed_back}
+        nearby = {c.destination for c in couplings if c.source == here and c.at_once}
         frontier += sorted(nearby - seen)
         seen |= nearby
     return False

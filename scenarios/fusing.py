@@ -11,13 +11,17 @@ from math import gcd
 from typing import Any, TypeAlias
 
 import mosaik_api_v3
+import numpy as np
 from typing_extensions import override
 
+from gridloom.scenarios.composition import Composition
 from gridloom.scenarios.coupling import Coupling
+from gridloom.scenarios.negotiating import Negotiation, negotiate
 from gridloom.scenarios.supervision.guard import Guard
-from gridloom.scenarios.waiting import levels, waits_for
-from gridloom.simulators.model import FloatArray, Outputs
-from gridloom.simulators.mosaik_adapter import ModelSimulator
+from gridloom.scenarios.supervision.placing import names_elsewhere
+from gridloom.scenarios.waiting import Link, levels, waits_for
+from gridloom.simulators.model import FloatArray, Inputs, Outputs
+from gridloom.simulators.mosaik_adapter import POPULATION, ModelSimulator
 
 Sink: TypeAlias = Callable[[int, Mapping[str, Mapping[str, FloatArray]]], None]
 """Receives the simulation time and, by model and signal, what was sent for that time."""
@@ -28,7 +32,7 @@ _NEVER = -1
 
 
 def fused_groups(
-    names: Sequence[str], couplings: Sequence[Coupling], outside: Collection[str]
+    names: Sequence[str], couplings: Sequence[Link], outside: Collection[str]
 ) -> list[tuple[str, ...]]:
     """Return which models are stepped together, each group in the order of its steps.
 
@@ -52,6 +56,14 @@ def fused_groups(
     return [tuple(groups[number]) for number in sorted(groups)]
 
 
+def groups_of(composition: Composition) -> list[tuple[str, ...]]:
+    """Return which models of a scenario are stepped together; nothing where it says not to."""
+    scenario, models = composition.scenario, composition.models
+    if not scenario.fuse:
+        return []
+    return fused_groups(tuple(models), composition.couplings, names_elsewhere(models, scenario))
+
+
 @dataclass
 class Member:
     """One model of a group, and what it sent."""
@@ -63,8 +75,10 @@ class Member:
     sent_at: int = _NEVER
     sent_before: Outputs = field(default_factory=dict)
     """In the step before that."""
-    feeds: tuple["_Feed", ...] = ()
-    """One for every input that somebody feeds."""
+    feeds: Mapping[str, "_Feed"] = field(default_factory=dict)
+    """By input; those that nobody feeds are left out."""
+    negotiation: Negotiation | None = None
+    """Which it leads before each of its steps."""
 
     @property
     def name(self) -> str:
@@ -78,11 +92,17 @@ class Member:
             time: seconds since the start of the scenario.
             received: what models outside the group sent.
         """
-        arrays = self.simulator.blank_inputs()
-        for feed in self.feeds:
-            arrays[feed.name] = feed.total(time, received)
-        sent = self.simulator.advance(time, arrays)
+        sent = self.simulator.advance(time, self.inputs(time, received))
         self.sent_before, self.sent, self.sent_at = self.sent, sent, time
+
+    def inputs(self, time: int, received: Received) -> dict[str, FloatArray]:
+        """Return what the model receives for its step."""
+        arrays = self.simulator.blank_inputs()
+        for name, feed in self.feeds.items():
+            total = feed.total(name, time, received)
+            if total is not None:
+                arrays[name] = total
+        return arrays
 
 
 class _AtOnce:
@@ -117,34 +137,46 @@ class _Late:
 class _Outside:
     """What a model outside the group sent: mosaik delayed and reordered it."""
 
-    def __init__(self, source: str, coupling: Coupling) -> None:
-        self._sender = source
+    def __init__(self, sender: str, coupling: Coupling) -> None:
+        self._sender = sender
         self._input = coupling.input.name
 
     def value(self, time: int, received: Received) -> FloatArray | None:  # noqa: ARG002
         return received.get(self._input, {}).get(self._sender)
 
 
+_Source: TypeAlias = _AtOnce | _Late | _Outside
+
+
 class _Feed:
-    """One input of a member and who feeds it, in the order of their names."""
+    """One input of a member and who feeds it."""
 
     def __init__(
-        self, name: str, blank: FloatArray, sources: Sequence[_AtOnce | _Late | _Outside]
+        self, simulator: ModelSimulator, sources: Mapping[str, _Source], *, is_checked: bool
     ) -> None:
-        self.name = name
-        self._blank = blank
-        self._sources = tuple(sources)
+        """Join sources.
 
-    def total(self, time: int, received: Received) -> FloatArray:
-        """Return the sum of what the sources sent, read-only."""
+        Args:
+            simulator: of the member.
+            sources: by full id, as mosaik would tell it if nobody were fused.
+            is_checked: whether to look at every value, not only at the first one.
+        """
+        self._simulator = simulator
+        self._sources = dict(sorted(sources.items()))  # sums must not depend on who is fused
+        self._is_checked = is_checked
+
+    def total(self, name: str, time: int, received: Received) -> FloatArray | None:
+        """Return the sum of what the sources sent, read-only; None if there is nothing yet."""
         total: FloatArray | None = None
-        for source in self._sources:
-            value = source.value(time, received)
-            if value is not None:
-                total = value if total is None else total + value
-        if total is None:
-            return self._blank
-        if total.flags.writeable:
+        if self._is_checked or time == 0:
+            values = {key: source.value(time, received) for key, source in self._sources.items()}
+            total = self._simulator.total(name, values, time)
+        else:
+            for source in self._sources.values():
+                value = source.value(time, received)
+                if value is not None:
+                    total = value if total is None else np.asarray(total + value)
+        if total is not None and total.flags.writeable:
             total.flags.writeable = False
         return total
 
@@ -167,13 +199,13 @@ class FusedSimulator(mosaik_api_v3.Simulator):
         self._steps = tuple((m.name, m, m.simulator.model.step_size) for m in members)
         self._pace_s = gcd(*(step_s for _, _, step_s in self._steps))
         self._sink: Sink | None = None
-        by_name = {member.name: member for member in members}
+        self._by_name = by_name = {member.name: member for member in members}
         self.inner = frozenset(
             c for c in couplings if c.source in by_name and c.destination in by_name
         )
         """The couplings that mosaik has nothing to do with."""
         for member in members:
-            member.feeds = tuple(_feeds(member, couplings, by_name, senders))
+            member.feeds = _feeds(member, couplings, by_name, senders)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -194,7 +226,7 @@ class FusedSimulator(mosaik_api_v3.Simulator):
     def create(
         self, num: int, model: mosaik_api_v3.ModelName, **model_params: Any
     ) -> list[mosaik_api_v3.CreateResult]:
-        return [{"eid": model, "type": model}]
+        return [{"eid": name, "type": model} for name in self.names]
 
     @override
     def step(
@@ -202,10 +234,19 @@ class FusedSimulator(mosaik_api_v3.Simulator):
     ) -> mosaik_api_v3.Time:
         for name, member, step_s in self._steps:
             if time % step_s == 0:
-                member.guard.step(time, member.step, time, inputs.get(name, {}))
+                received = inputs.get(name, {})
+                if member.negotiation is not None:
+                    self._negotiate(member.negotiation, time, member.inputs(time, received))
+                member.guard.step(time, member.step, time, received)
         if self._sink is not None:
             self._sink(time, {member.name: member.sent for member in self._members})
         return time + self._pace_s
+
+    def _negotiate(self, negotiation: Negotiation, time: int, arrays: Inputs) -> None:
+        def say(name: str, number: int, received: Inputs) -> Outputs | None:
+            return self._by_name[name].guard.round(time, number, received)
+
+        negotiate(negotiation.rounds(time, arrays), say)
 
     @override
     def get_data(self, outputs: mosaik_api_v3.OutputRequest) -> mosaik_api_v3.OutputData:
@@ -218,36 +259,43 @@ def _feeds(
     couplings: Sequence[Coupling],
     members: Mapping[str, Member],
     senders: Mapping[str, str],
-) -> list[_Feed]:
-    """Return who feeds a member: sums must not depend on who is fused with whom."""
-    by_input: dict[str, list[tuple[str, _AtOnce | _Late | _Outside]]] = {}
+) -> dict[str, _Feed]:
+    """Return who feeds a member, by input."""
+    by_input: dict[str, list[Coupling]] = {}
     for each in couplings:
-        if each.destination == member.name:
-            inside = members.get(each.source)
-            source: _AtOnce | _Late | _Outside
-            if inside is None:
-                source = _Outside(senders[each.source], each)
-            else:
-                source = _Late(inside, each) if each.is_fed_back else _AtOnce(inside, each)
-            by_input.setdefault(each.input.name, []).append((each.source, source))
-    blanks = member.simulator.blank_inputs()
-    return [
-        _Feed(name, blanks[name], [source for _, source in sorted(sources, key=lambda s: s[0])])
-        for name, sources in by_input.items()
-    ]
+        if each.destination == member.name and not each.in_rounds:
+            by_input.setdefault(each.input.name, []).append(each)
+
+    def source_of(coupling: Coupling) -> _Source:
+        inside = members.get(coupling.source)
+        if inside is None:
+            return _Outside(senders[coupling.source], coupling)
+        return _Late(inside, coupling) if coupling.is_fed_back else _AtOnce(inside, coupling)
+
+    return {
+        name: _Feed(
+            member.simulator,
+            {f"{each.source}.{POPULATION}": source_of(each) for each in fed},
+            is_checked=any(_may_bring_nan(each) for each in fed),
+        )
+        for name, fed in by_input.items()
+    }
+
+
+def _may_bring_nan(coupling: Coupling) -> bool:
+    """Whether NaN may arrive where none may, though the source sends what it may send."""
+    output, transform = coupling.output, coupling.transform()
+    if coupling.input.signal.may_be_nan:
+        return False
+    has_gaps = transform is not None and np.isnan(transform(np.zeros(output.shape))).any()
+    return output.signal.may_be_nan or bool(has_gaps)
 
 
 def _meta(members: Sequence[Member]) -> mosaik_api_v3.Meta:
-    """Describe the members' ports as attributes of one mosaik model each."""
+    """Describe the ports of all members as attributes of one mosaik model."""
+    names = dict.fromkeys(p.name for member in members for p in member.simulator.model.ports)
     return {
         "api_version": "3.0",
         "type": "time-based",
-        "models": {
-            member.name: {
-                "public": True,
-                "params": [],
-                "attrs": list(dict.fromkeys(port.name for port in member.simulator.model.ports)),
-            }
-            for member in members
-        },
+        "models": {POPULATION: {"public": True, "params": [], "attrs": list(names)}},
     }

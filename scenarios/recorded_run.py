@@ -196,6 +196,7 @@ def _recorded_models(composition: Composition) -> list[RecordedModel]:
             port
             for port in model.ports
             if port.direction is Direction.OUTPUT
+            and not port.in_rounds
             and scenario.record.records(name, port.name, by_default=port.recorded)
         )
         is_controller = isinstance(model, Controller)

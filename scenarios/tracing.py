@@ -98,17 +98,18 @@ class Stopwatch:
         self._begin_s = perf_counter()
         self._tracing.enter(self._begin_s)
 
-    def end(self, busy_s: float | None = None) -> None:
+    def end(self, busy_s: float | None = None, *, is_step: bool = True) -> None:
         """Note that the step has ended.
 
         Args:
             busy_s: wall time spent computing in all steps so far; by default, all is computing.
+            is_step: whether it is counted as a step; a round of a negotiation is part of one.
         """
         now = perf_counter()
         self._tracing.leave(now)
         taken_s = now - self._begin_s
         step_s = taken_s if busy_s is None else busy_s - self._step_s
-        self._steps += 1
+        self._steps += is_step
         self._step_s += step_s
         self._transfer_s += taken_s - step_s
         self._longest_s = max(self._longest_s, taken_s)

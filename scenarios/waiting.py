@@ -1,7 +1,7 @@
 """Who waits for whom within a step, and where loops are opened: the graph of the couplings alone.
 
-A coupling that is not shifted makes its destination wait for its source within the step. A shifted
-one hands over what was sent earlier, so that nobody waits.
+A coupling that is at once makes its destination wait for its source within the step. Others hand
+over what was sent earlier, so that nobody waits, or belong to the rounds of a negotiation.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,8 +22,8 @@ class Link(Protocol):
         """Who receives."""
 
     @property
-    def shift_s(self) -> int:
-        """How much later it is received; 0 for at once."""
+    def at_once(self) -> bool:
+        """Whether it is received within the step in which it is sent."""
 
 
 LinkT = TypeVar("LinkT", bound=Link)
@@ -36,12 +36,12 @@ class Loop(Generic[LinkT]):
     path: tuple[str, ...]
     """In the direction of the signals; the first is the last."""
     opened: tuple[LinkT, ...]
-    """The shifted couplings on the way: without any, all on the way would wait for each other."""
+    """The couplings on the way that are not at once: without any, all would wait for each other."""
 
 
 def waits_for(name: str, links: Iterable[Link]) -> tuple[str, ...]:
     """Return whom a model waits for before its step, by name."""
-    return tuple(sorted({e.source for e in links if e.destination == name and not e.shift_s}))
+    return tuple(sorted({e.source for e in links if e.destination == name and e.at_once}))
 
 
 def levels(names: Iterable[str], links: Sequence[Link]) -> list[tuple[str, ...]]:
@@ -65,21 +65,21 @@ def levels(names: Iterable[str], links: Sequence[Link]) -> list[tuple[str, ...]]
 
 
 def loops(links: Sequence[LinkT]) -> list[Loop[LinkT]]:
-    """Return a shortest loop through every shifted coupling that is part of one.
+    """Return a shortest loop through every coupling that is not at once and part of one.
 
     Of several loops through a coupling, one is preferred that no other coupling opens.
     """
     onwards = _destinations(links)
-    at_once = _destinations([link for link in links if not link.shift_s])
+    at_once = _destinations([link for link in links if link.at_once])
     found: dict[frozenset[tuple[str, str]], Loop[LinkT]] = {}
     for link in links:
-        if link.shift_s:
+        if not link.at_once:
             start, end = link.destination, link.source
             way = _shortest(at_once, start, end) or _shortest(onwards, start, end)
             if way:
                 path = (*way, link.destination)
                 hops = frozenset(pairwise(path))
-                on_it = (e for e in links if e.shift_s and (e.source, e.destination) in hops)
+                on_it = (e for e in links if not e.at_once and (e.source, e.destination) in hops)
                 found.setdefault(hops, Loop(path, tuple(on_it)))
     return list(found.values())
 

@@ -24,7 +24,8 @@ World: TypeAlias = mosaik.World
 
 _NEVER_S = 1e9
 """Time limits are the supervision's, not mosaik's."""
-_OBSERVER = "gridloom_observer"
+_OBSERVER = "gridloom-observer"
+"""No model's name."""
 _MOST_TRIES = 10
 
 
@@ -66,10 +67,10 @@ def start(world: World, name: str, make_proxy: MakeProxy) -> Any:
 
 
 def join(world: World, sim_id: str, group: FusedSimulator) -> Iterator[tuple[str, Any]]:
-    """Start models that are stepped together; yield name and entity of each."""
+    """Start models that are stepped together; return name and entity of each."""
     factory = world.start(SuppliedStarter(lambda remote: LocalProxy(group, remote)), sim_id=sim_id)
-    for name in group.names:
-        yield name, getattr(factory, name)()
+    entities = getattr(factory, POPULATION).create(len(group.names))
+    return zip(group.names, entities, strict=True)
 
 
 def connect(

@@ -10,6 +10,7 @@ its output ports send.
 import hashlib
 import os
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -77,6 +78,9 @@ class Port:
     where the signal may be NaN."""
     recorded: bool = True
     """Whether an output is recorded unless the scenario says otherwise."""
+    in_rounds: bool = False
+    """Whether it is for the rounds of a negotiation (see `Model.round`), not for the step; such an
+    output is never recorded."""
 
     @property
     def name(self) -> str:
@@ -210,7 +214,7 @@ class BuildContext:
             for point in chosen
             if point not in valid
         ]
-        twice = sorted({point for point in chosen if chosen.count(point) > 1})
+        twice = sorted(point for point, number in Counter(chosen).items() if number > 1)
         if twice:
             problems.append(Problem(message=f"named twice: {listing(twice)}", key=key))
         if problems:
@@ -227,6 +231,8 @@ class Model(ABC):
     """Whether other models can be connected to it: true for grids, which are built first."""
     connection_points: tuple[str, ...] | None = None
     """Names of the connection points it offers."""
+    leads_rounds: ClassVar[bool] = False
+    """Whether it begins a negotiation before each of its steps, see `round`."""
 
     def __init__(self, context: BuildContext, step_size: int) -> None:
         self.name = context.name
@@ -245,6 +251,26 @@ class Model(ABC):
         Returns one array for every output port; it holds over [time, time + step_size), or at its
         end for signals whose cell method is 'point'.
         """
+
+    def round(self, time: int, number: int, inputs: Inputs) -> Outputs | None:
+        """Take part in one round of a negotiation, before the step that begins at ``time``.
+
+        Who leads speaks first. All who receive one of its ports `in_rounds` then answer at once,
+        from their state before the step, and the next round begins with their answers. When the
+        leader returns None the negotiation is over; then all step as ever, the leader first if its
+        step's outputs reach the others.
+
+        Args:
+            time: seconds since the start of the scenario; the leader's steps, not one's own, say
+                when a negotiation takes place.
+            number: of the round, from 0.
+            inputs: the input ports `in_rounds`; for the leader all of them. In round 0 nobody has
+                answered yet: see `Port.blank`.
+
+        Returns:
+            One array for every output port `in_rounds`; None if the leader ends the negotiation.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not negotiate")
 
     def take_outputs(self, names: frozenset[str]) -> None:  # noqa: B027 -- most leave nothing out
         """Learn which outputs anybody takes, before the first step: steps may leave out the others.

@@ -2,7 +2,7 @@
 
 import math
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from gridloom.scenarios.run_folder import Interrupted
@@ -10,6 +10,7 @@ from gridloom.scenarios.supervision.supervisor import Supervisor
 from gridloom.scenarios.supervision.watchdog import Watchdog
 from gridloom.scenarios.tracing import Stopwatch
 from gridloom.simulators.errors import SimulatorError
+from gridloom.simulators.model import Inputs, Outputs
 from gridloom.simulators.mosaik_adapter import ModelSimulator
 
 _Result = TypeVar("_Result")
@@ -48,6 +49,16 @@ class Guard:
             Interrupted: the user pressed Ctrl-C for the second time.
             GridloomError: what ends the run, or what ``work`` raises.
         """
+        return self._watched(time, work, args, is_step=True)
+
+    def round(self, time: int, number: int, arrays: Inputs) -> Outputs | None:
+        """Return what the model says in a round of a negotiation; see `step` for what is raised."""
+        args = (time, number, arrays)
+        return self._watched(time, self._simulator.negotiate, args, is_step=False)
+
+    def _watched(
+        self, time: int, work: Callable[..., _Result], args: Iterable[object], *, is_step: bool
+    ) -> _Result:
         supervisor = self._supervisor
         supervisor.check()
         supervisor.time = time
@@ -58,7 +69,7 @@ class Guard:
         except (SystemExit, KeyboardInterrupt) as error:
             raise no_way_out(error, self._name, time) from error
         finally:
-            self._stopwatch.end(self._simulator.busy_s)
+            self._stopwatch.end(self._simulator.busy_s, is_step=is_step)
             self._watchdog.end()
 
 

@@ -7,7 +7,9 @@ from gridloom.controllers.external import ExternalController
 from gridloom.scenarios.coupling import Coupling
 from gridloom.scenarios.schema import Scenario
 from gridloom.scenarios.supervision.blueprint import Blueprint
-from gridloom.scenarios.supervision.remote import ForeignRemote, RemoteModel, ServedRemote
+from gridloom.scenarios.supervision.foreign import ForeignRemote
+from gridloom.scenarios.supervision.remote import RemoteModel
+from gridloom.scenarios.supervision.served import ServedRemote
 from gridloom.scenarios.supervision.supervisor import Supervisor
 from gridloom.simulators.errors import Key
 from gridloom.simulators.external.config import ForeignSimulatorConfig
@@ -37,13 +39,23 @@ def models_elsewhere(
     return found
 
 
+def names_elsewhere(models: Mapping[str, Model], scenario: Scenario) -> frozenset[str]:
+    """Return the names of the models that gridloom does not step in this process itself."""
+    return frozenset(
+        name
+        for name, (_, config) in configs(scenario).items()
+        if isinstance(models[name], External | ExternalController)
+        or config.placement != "inprocess"
+    )
+
+
 def _arrivals(
     models: Mapping[str, Model], couplings: Sequence[Coupling], name: str
 ) -> dict[str, list[Arrival]]:
     """Return when each input of a model gets values."""
     found: dict[str, list[Arrival]] = {}
     for each in couplings:
-        if each.destination == name:
+        if each.destination == name and not each.in_rounds:
             arrival = Arrival(step_s=models[each.source].step_size, shift_s=each.shift_s)
             found.setdefault(each.input.name, []).append(arrival)
     return found

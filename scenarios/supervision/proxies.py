@@ -1,6 +1,6 @@
 """How mosaik reaches the models: in this process on guard, elsewhere without ever hanging."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 from mosaik.proxies import BaseProxy, LocalProxy
@@ -39,6 +39,10 @@ class SuppliedStarter(Starter):
         return None
 
 
+Negotiate: TypeAlias = Callable[[int, Inputs], Awaitable[None]]
+"""Goes through the negotiation before a step, given its time and what its leader receives."""
+
+
 class InProcessProxy(LocalProxy):
     """A simulator in this process, whose steps the watchdog times."""
 
@@ -46,6 +50,12 @@ class InProcessProxy(LocalProxy):
         super().__init__(simulator, mosaik_remote)
         self._simulator = simulator
         self._guard = guard
+        self.negotiate: Negotiate | None = None
+        """What comes before each step, if the model leads a negotiation."""
+
+    async def say(self, time: int, number: int, arrays: Inputs) -> Outputs | None:
+        """Return what the model says in a round of a negotiation."""
+        return self._guard.round(time, number, arrays)
 
     @override
     async def send(self, request: Any) -> Any:
@@ -53,7 +63,10 @@ class InProcessProxy(LocalProxy):
         simulator = self._simulator
         if method != "step":
             return getattr(simulator, method)(*args, **kwargs)
-        return self._guard.step(args[0], simulator.step, *args)
+        time, inputs, _ = args
+        if self.negotiate is not None:
+            await self.negotiate(time, simulator.receive(inputs, time))
+        return self._guard.step(time, simulator.step, *args)
 
     @override
     async def stop(self) -> None:
@@ -73,6 +86,17 @@ class RemoteProxy(BaseProxy):
         self._watchdog, self._stopwatch = guard
         self._simulator = simulator
         self._remote = remote
+        self.negotiate: Negotiate | None = None
+        """What comes before each step, if the model leads a negotiation."""
+
+    async def say(self, time: int, number: int, arrays: Inputs) -> Outputs | None:
+        """Return what the model says in a round of a negotiation."""
+        self._stopwatch.begin(time)
+        try:
+            said = await self._remote.negotiate(time, number, arrays)
+            return self._simulator.checked_round(said, time)
+        finally:
+            self._stopwatch.end(self._remote.busy_s, is_step=False)
 
     @property
     @override
@@ -89,6 +113,8 @@ class RemoteProxy(BaseProxy):
         simulator = self._simulator
         if method == "step":
             time = args[0]
+            if self.negotiate is not None:
+                await self.negotiate(time, simulator.receive(args[1], time))
             self._stopwatch.begin(time)
             try:
                 outputs = await self._advance(time, simulator.receive(args[1], time))

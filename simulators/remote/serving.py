@@ -48,6 +48,7 @@ class ServedModel:
             "setup_done": lambda _: None,
             "create": ModelSimulator.create,
             "advance": _advance,
+            "negotiate": _negotiate,
             "step": ModelSimulator.step,
             "get_data": lambda simulator, wanted: _listed(simulator.get_data(wanted)),
             "summary": lambda simulator: {
@@ -96,6 +97,15 @@ def _advance(simulator: ModelSimulator, time: int, packed: dict[str, Any]) -> li
     begin = perf_counter()
     outputs = simulator.model.step(time, unpack(packed))
     return [pack(simulator.checked(outputs, time)), perf_counter() - begin]
+
+
+def _negotiate(
+    simulator: ModelSimulator, time: int, number: int, packed: dict[str, Any]
+) -> list[Any]:
+    """Take part in a round on packed arrays; return what the model says and the wall time."""
+    begin = perf_counter()
+    said = simulator.negotiate(time, number, unpack(packed))
+    return [None if said is None else pack(said), perf_counter() - begin]
 
 
 def port_table(model: Model) -> list[list[Any]]:

@@ -17,6 +17,10 @@ class Edge(NamedTuple):
     destination: str
     shift_s: int = 0
 
+    @property
+    def at_once(self) -> bool:
+        return not self.shift_s
+
 
 NAMES = "abcdefg"
 # A controller that hears its fleet and the grid of the step before, as in the reference case.

@@ -12,6 +12,7 @@ import pytest
 from mosaik.starters import PythonStarter
 from typing_extensions import override
 
+from gridloom.simulators.checked_model import child_id
 from gridloom.simulators.errors import SimulatorError
 from gridloom.simulators.model import (
     BuildContext,
@@ -24,7 +25,7 @@ from gridloom.simulators.model import (
     Outputs,
     Port,
 )
-from gridloom.simulators.mosaik_adapter import POPULATION, ModelSimulator, child_id
+from gridloom.simulators.mosaik_adapter import POPULATION, ModelSimulator
 from gridloom.simulators.signals import (
     BUS_VOLTAGE,
     LOSSES,
