@@ -1,4 +1,4 @@
-"""The reference hour as a mosaik user builds it today: one scalar an entity, `runpp` every step.
+"""A case as a mosaik user builds it today: one scalar an entity, `runpp` every step.
 
 mosaik with per-entity attributes, a grid simulator in the manner of mosaik-pandapower (write the
 loads into the net, `runpp` or `runpp_3ph`, hand out one value a bus and line), and mosaik-hdf5 as
@@ -24,8 +24,6 @@ from gridloom.simulators.grid.pandapower_net import (
     prepare_zero_sequence,
 )
 
-STEP_S = 1
-
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
@@ -33,12 +31,14 @@ class Case:
 
     network: Network
     balanced: bool
+    step_s: int
     load_kw: np.ndarray[Any, Any]
     """(time, house)."""
     load_kvar: np.ndarray[Any, Any]
     pv_kw: np.ndarray[Any, Any]
     """(time, house), generation negative."""
     sessions: dict[str, np.ndarray[Any, Any]]
+    charge_efficiency: float
     position_kw: np.ndarray[Any, Any]
     """(time,)."""
 
@@ -76,10 +76,11 @@ class Houses(_Entities):
     outputs = ("p_kw", "q_kvar")
 
     def step(self, time: int, inputs: InputData, max_advance: int) -> int:
-        p_kw, q_kvar = self.case.load_kw[time], self.case.load_kvar[time]
+        row = time // self.case.step_s
+        p_kw, q_kvar = self.case.load_kw[row], self.case.load_kvar[row]
         for i, eid in enumerate(self.ids):
             self.values[eid] = {"p_kw": float(p_kw[i]), "q_kvar": float(q_kvar[i])}
-        return time + STEP_S
+        return time + self.case.step_s
 
 
 class Plants(_Entities):
@@ -90,8 +91,8 @@ class Plants(_Entities):
 
     def step(self, time: int, inputs: InputData, max_advance: int) -> int:
         for i, eid in enumerate(self.ids):
-            self.values[eid] = {"p_kw": float(self.case.pv_kw[time, i])}
-        return time + STEP_S
+            self.values[eid] = {"p_kw": float(self.case.pv_kw[time // self.case.step_s, i])}
+        return time + self.case.step_s
 
 
 class Vehicles(_Entities):
@@ -133,25 +134,27 @@ class Vehicles(_Entities):
             return 0.0
         sessions = self.case.sessions
         gap = float(sessions["required_state_of_charge"][row]) - self.soc[i]
-        return max(gap, 0.0) * float(sessions["energy_capacity_kwh"][row])
+        stored_kwh = max(gap, 0.0) * float(sessions["energy_capacity_kwh"][row])
+        return stored_kwh / self.case.charge_efficiency
 
     def step(self, time: int, inputs: InputData, max_advance: int) -> int:
         sessions = self.case.sessions
         for i, eid in enumerate(self.ids):
-            self._plug(i, time)
             row, p_kw = self.row[i], 0.0
             if row >= 0:
                 (asked,) = inputs[eid]["setpoint_kw"].values()
                 p_kw = min(max(asked, 0.0), float(sessions["rated_power_kw"][row]))
                 capacity = float(sessions["energy_capacity_kwh"][row])
-                self.soc[i] += p_kw * STEP_S / 3600 / capacity
+                stored_kwh = p_kw * self.case.charge_efficiency * self.case.step_s / 3600
+                self.soc[i] += stored_kwh / capacity
             self.values[eid] = {
                 "p_kw": p_kw,
                 "soc": self.soc[i],
-                "missing_kwh": self._missing_kwh(i),
                 "plugged_in": float(row >= 0),
             }
-        return time + STEP_S
+            self._plug(i, time + self.case.step_s)  # chargers are told who comes next
+            self.values[eid]["missing_kwh"] = self._missing_kwh(i)
+        return time + self.case.step_s
 
 
 class Chargers(_Entities):
@@ -164,8 +167,8 @@ class Chargers(_Entities):
     def step(self, time: int, inputs: InputData, max_advance: int) -> int:
         for eid in self.ids:
             (missing_kwh,) = inputs[eid]["missing_kwh"].values()
-            self.values[eid] = {"setpoint_kw": min(7.0, missing_kwh * 3600 / STEP_S)}
-        return time + STEP_S
+            self.values[eid] = {"setpoint_kw": min(7.0, missing_kwh * 3600 / self.case.step_s)}
+        return time + self.case.step_s
 
 
 class Market(_Entities):
@@ -180,9 +183,13 @@ class Market(_Entities):
         if time % 900 == 0:
             self.imbalance_kwh = 0.0
         allocated_kw = sum(inputs[self.ids[0]]["p_kw"].values())
-        self.imbalance_kwh += (allocated_kw - float(self.case.position_kw[time])) * STEP_S / 3600
+        self.imbalance_kwh += (
+            (allocated_kw - float(self.case.position_kw[time // self.case.step_s]))
+            * self.case.step_s
+            / 3600
+        )
         self.values[self.ids[0]] = {"imbalance_kwh": self.imbalance_kwh}
-        return time + STEP_S
+        return time + self.case.step_s
 
 
 class PandapowerGrid(_Entities):
@@ -223,7 +230,7 @@ class PandapowerGrid(_Entities):
             self.values[f"bus_{i}"] = dict(zip(self.bus_attributes, row, strict=True))
         for i, row in enumerate(lines):
             self.values[f"line_{i}"] = dict(zip(self.line_attributes, row, strict=True))
-        return time + STEP_S
+        return time + self.case.step_s
 
 
 def _net(case: Case) -> tuple[Any, str]:
@@ -297,9 +304,9 @@ def run_stock(case: Case, steps: int, file: Path) -> StockRun:
         chargers = start("chargers", lambda: Chargers(case)).Charger.create(n)
         market = start("market", lambda: Market(case)).Market()
         net = start("grid", lambda: grid).Grid()
-        recorder = start("db", MosaikHdf5, step_size=STEP_S, duration=steps).Database(
-            filename=str(file)
-        )
+        recorder = start(
+            "db", MosaikHdf5, step_size=case.step_s, duration=steps * case.step_s
+        ).Database(filename=str(file))
         loads = [e for e in net.children if e.type == "Load"]
         for i in range(n):
             world.connect(chargers[i], cars[i], "setpoint_kw")
@@ -307,7 +314,7 @@ def run_stock(case: Case, steps: int, file: Path) -> StockRun:
                 cars[i],
                 chargers[i],
                 "missing_kwh",
-                time_shifted=True,
+                time_shifted=case.step_s,
                 initial_data={"missing_kwh": vehicles.initial(i)},
             )
             world.connect(houses[i], loads[i], "p_kw", "q_kvar")
@@ -325,7 +332,7 @@ def run_stock(case: Case, steps: int, file: Path) -> StockRun:
             elif entity.type == "Line":
                 world.connect(entity, recorder, *grid.line_attributes)
         wall, cpu = perf_counter(), process_time()
-        world.run(until=steps, print_progress=False)
+        world.run(until=steps * case.step_s, print_progress=False)
         wall, cpu = perf_counter() - wall, process_time() - cpu
     buses, lines = _results(grid.net, case)
     return StockRun(

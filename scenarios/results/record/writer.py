@@ -1,8 +1,9 @@
 """Writes a record while the run goes on: cheap for the run, readable at any time, safe when killed.
 
-Rows are collected in memory and written in whole chunks, so that each chunk is compressed once.
-At least every second of wall time the rows that fill no chunk yet are laid aside in the file as
-they are (`unfinished_rows`); a reader joins both parts, and `close` puts them in their place.
+Rows are collected in memory and written in whole chunks, so that each chunk is compressed once, in
+the background. At least every second of wall time all chunks on their way are awaited and the rows
+that fill no chunk yet are laid aside in the file as they are (`unfinished_rows`); a reader joins
+both parts, and `close` puts them in their place.
 """
 
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from gridloom.scenarios.results.record.compressor import Compressor
 from gridloom.scenarios.results.record.disk import Reserve, check_space, write_errors
 from gridloom.scenarios.results.record.layout import (
     COMMITTED,
@@ -38,8 +40,11 @@ _FLUSH_INTERVAL_S = 1.0
 _BLOCK_ROWS = 360
 """Length of a chunk in time: longer reads faster, shorter holds less in memory."""
 _BUFFER_BYTES = 64 * 1024**2
-"""Most memory for rows that wait, all models together."""
-_EXPECTED_COMPRESSION = 0.3
+"""Most memory for rows that wait, all models together; their chunks come on top."""
+_BLOCKS = 2
+"""Of each model: one fills while the other is compressed."""
+_EXPECTED_COMPRESSION = 0.6
+"""Measured: 0.4 to 0.8, see docs/records.md."""
 
 
 class RecordWriter:
@@ -76,8 +81,10 @@ class RecordWriter:
         """
         self.path = path
         self._complete_until_s = 0
-        self._block_written = False
+        self._blocks_on_their_way = False
+        self._just_settled = False
         self._broken = False
+        self._compressor = Compressor(compression)
         dtype = np.dtype(np.float32 if float32 else np.float64)
         storage = Storage(compression=compression, dtype=dtype, block_rows=_block_rows(models))
         check_space(path, _expected_size(models, dtype.itemsize, compression))
@@ -91,7 +98,9 @@ class RecordWriter:
                 self._create_root(start, provenance)
                 unfinished = self._file.create_group(UNFINISHED)
                 self._tables = {
-                    model.name: RecordTable(self._file, unfinished, model, start, storage)
+                    model.name: RecordTable(
+                        self._file, unfinished, model, start, storage, self._compressor
+                    )
                     for model in models
                 }
                 self._file.swmr_mode = True
@@ -140,8 +149,8 @@ class RecordWriter:
         table = self._tables[model]
         if table.append(time_s, outputs):
             with self._writing():
-                table.write_block()
-            self._block_written = True
+                table.seal()
+            self._blocks_on_their_way = True
 
     def advance(self, time_s: int) -> None:
         """Note that every row with a time before ``time_s`` has come; flush when it is time to.
@@ -150,12 +159,23 @@ class RecordWriter:
             RecordError: the file cannot be written.
         """
         self._complete_until_s = time_s
+        if self._blocks_on_their_way:
+            self._settle_what_is_there()
         waited_s = time.monotonic() - self._flushed_at
-        # Just after a block there is next to nothing to lay aside
-        due_s = _FLUSH_INTERVAL_S / 2 if self._block_written else _FLUSH_INTERVAL_S
-        self._block_written = False
+        # Just after a block there is nothing to wait for and little to lay aside
+        due_s = _FLUSH_INTERVAL_S / 2 if self._just_settled else _FLUSH_INTERVAL_S
+        self._just_settled = False
         if waited_s >= due_s:
             self.flush()
+
+    def _settle_what_is_there(self) -> None:
+        """Write the blocks to their place that are compressed by now."""
+        with self._writing():
+            for table in self._tables.values():
+                if table.can_settle:
+                    table.settle()
+        self._just_settled = all(table.is_settled for table in self._tables.values())
+        self._blocks_on_their_way = not self._just_settled
 
     def flush(self) -> None:
         """Make all complete rows readable for others, also if this process is killed.
@@ -164,6 +184,8 @@ class RecordWriter:
             RecordError: the file cannot be written.
         """
         with self._writing():
+            for table in self._tables.values():
+                table.settle()
             for table in self._tables.values():
                 table.lay_aside()
             self._file.flush()  # rows first: the counter must never run ahead of them
@@ -190,11 +212,23 @@ class RecordWriter:
         Raises:
             RecordError: the file cannot be written; what was flushed stays readable.
         """
-        if not self._broken:
-            with self._writing():
-                self._put_in_place(status)
-                self._file.close()
-        self._reserve.release()
+        try:
+            if not self._broken:
+                with self._writing():
+                    self._put_in_place(status)
+                    self._file.close()
+        finally:
+            self._compressor.close()
+            self._reserve.release()
+        self._tell_end(status, message, attributes or {}, summaries or {})
+
+    def _tell_end(
+        self,
+        status: RunStatus,
+        message: str,
+        attributes: Mapping[str, str | float],
+        summaries: Mapping[str, Mapping[str, float]],
+    ) -> None:
         # Attributes can be added only outside of SWMR; a reader's lock must not fail the run
         with (
             write_errors(self.path),
@@ -203,9 +237,9 @@ class RecordWriter:
             root[STATUS][()] = status
             if message:
                 root.attrs[FAILURE] = message
-            for name, attribute in (attributes or {}).items():
+            for name, attribute in attributes.items():
                 root.attrs[name] = attribute
-            for model, counters in (summaries or {}).items():
+            for model, counters in summaries.items():
                 group = root.require_group(model)
                 for name, counter in counters.items():
                     group.attrs[name] = counter
@@ -214,7 +248,9 @@ class RecordWriter:
 
     def _put_in_place(self, status: RunStatus) -> None:
         for table in self._tables.values():
-            table.write_block()
+            table.seal()
+        for table in self._tables.values():
+            table.settle()
         self._file.flush()
         if status is RunStatus.COMPLETE:
             ends = [table.end_s for table in self._tables.values() if table.end_s]
@@ -240,7 +276,7 @@ class RecordWriter:
 def _block_rows(models: Sequence[RecordedModel]) -> int:
     """Return how many rows wait in memory: fewer where they are very wide."""
     columns = max(1, sum(model.columns for model in models))
-    return max(1, min(_BLOCK_ROWS, _BUFFER_BYTES // (8 * columns)))
+    return max(1, min(_BLOCK_ROWS, _BUFFER_BYTES // (8 * columns * _BLOCKS)))
 
 
 def _expected_size(
