@@ -10,6 +10,7 @@ from gridloom.scenarios.types import find_type
 from gridloom.simulators.errors import Problem, ScenarioError, listing, nearest
 from gridloom.simulators.market import TakesPosition
 from gridloom.simulators.model import BuildContext, Direction, Forecast, Model
+from gridloom.simulators.phases import phase
 from gridloom.simulators.quantities import ModelConfig, format_duration
 from gridloom.simulators.signals import POWER
 
@@ -36,7 +37,8 @@ def build_models(scenario: Scenario, folders: Sequence[Path]) -> dict[str, Model
         context = _context(scenario, folders, name, points)
         config = scenario.simulators[name]
         try:
-            built[name] = _model_type(name, config)(config, context)
+            with phase(name):
+                built[name] = _model_type(name, config)(config, context)
         except ScenarioError as error:
             problems += error.below(("simulators", name)).problems
             if name in grids:
@@ -87,9 +89,10 @@ def _controllers(
     for name, config in scenario.controllers.items():
         context = _context(scenario, folders, name, points)
         try:
-            controller = find_type("controllers", config.type)(
-                config, ControlContext(build=context, models=simulators)
-            )
+            with phase(name):
+                controller = find_type("controllers", config.type)(
+                    config, ControlContext(build=context, models=simulators)
+                )
             _nested_steps(controller)
             built[name] = controller
         except ScenarioError as error:

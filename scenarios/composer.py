@@ -25,6 +25,7 @@ from gridloom.scenarios.world import World, attach_observer, connect, join, mosa
 from gridloom.simulators.errors import SimulatorError
 from gridloom.simulators.model import FloatArray, Inputs, Model, Outputs
 from gridloom.simulators.mosaik_adapter import FUSED, POPULATION, ModelSimulator
+from gridloom.simulators.phases import STEPPING, phase
 
 _log = logging.getLogger(__name__)
 
@@ -152,7 +153,7 @@ class _Simulation:
             outputs = {name: simulator.sends for name, simulator in simulators.items()}
             attach_observer(world, populations, outputs, step_s, observe)
         around.when_started()
-        with around.tracing.stepping():
+        with phase(STEPPING, at_top=True), around.tracing.stepping():
             world.run(until=self.duration_s, print_progress=False, shutdown=False)
         around.supervisor.check()
         if last < self.duration_s - step_s:

@@ -14,6 +14,7 @@ from gridloom.scenarios.composition import Composition, compose
 from gridloom.scenarios.coupling import Coupling
 from gridloom.scenarios.diagram import mermaid
 from gridloom.scenarios.foreign_code import print_foreign_code
+from gridloom.scenarios.fusing import groups_of
 from gridloom.scenarios.reader import ScenarioDocument
 from gridloom.scenarios.supervision.placing import configs, where_computed
 from gridloom.scenarios.waiting import Loop, levels, loops, waits_for
@@ -138,6 +139,8 @@ def _print_order(console: Console, composition: Composition) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    for group in groups_of(composition):
+        console.print(f"Stepped together: {', '.join(group)}.", highlight=False, soft_wrap=True)
 
 
 def _print_loops(

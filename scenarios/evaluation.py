@@ -24,6 +24,7 @@ from gridloom.scenarios.results.record import open_record
 from gridloom.scenarios.results.report import write_report
 from gridloom.scenarios.run_folder import RunFolder
 from gridloom.simulators.errors import Problem, RecordError, ScenarioError
+from gridloom.simulators.phases import phase
 
 _PAGE, _TABLE = "comparison.html", "comparison.csv"
 
@@ -39,10 +40,13 @@ class WrittenComparison:
 
 def evaluate(folder: RunFolder) -> list[Kpi]:
     """Write the KPIs and the report of a run's record, and return the KPIs."""
-    with open_record(folder.record) as record:
-        kpis = compute_kpis(record)
-        write_report(record, kpis, folder.report)
-    write_kpis_csv(kpis, folder.kpis)
+    with ExitStack() as opened:
+        with phase("kpis"):
+            record = opened.enter_context(open_record(folder.record))
+            kpis = compute_kpis(record)
+            write_kpis_csv(kpis, folder.kpis)
+        with phase("report"):
+            write_report(record, kpis, folder.report)
     return kpis
 
 

@@ -28,8 +28,14 @@ def pairs(output: Port, port: Port) -> tuple[NDArray[np.int64], NDArray[np.int64
         raise ValueError("scalar ports have no elements to pair")
     if ours == theirs:
         return np.arange(len(ours)), np.arange(len(ours))
+    places = _places(theirs)
+    only = {place: i for i, place in enumerate(places)}
+    if len(only) == len(places):  # the usual case: one source a place
+        source = np.array([only.get(place, -1) for place in _places(ours)], dtype=np.int64)
+        index = np.flatnonzero(source >= 0)
+        return index, source[index]
     at: dict[str, list[int]] = {}
-    for i, place in enumerate(_places(theirs)):
+    for i, place in enumerate(places):
         at.setdefault(place, []).append(i)
     found = [(i, j) for i, place in enumerate(_places(ours)) for j in at.get(place, ())]
     index, taken = np.array(found, dtype=np.int64).reshape(-1, 2).T

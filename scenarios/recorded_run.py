@@ -21,6 +21,7 @@ from gridloom.scenarios.supervision.supervisor import Supervisor
 from gridloom.scenarios.tracing import Tracing
 from gridloom.simulators.errors import GridloomError
 from gridloom.simulators.model import Direction, FloatArray, Model
+from gridloom.simulators.phases import phase
 from gridloom.simulators.remote.text import printable
 
 _log = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ class _Recording:
         self._composition = composition
         self._elsewhere = elsewhere
         self._folder = folder
-        self._models = {m.name: m for m in _recorded_models(composition)}
+        self._models = {m.name: m for m in recorded_models(composition)}
         self._writer: RecordWriter | None = None
         self._tracing = tracing
         self.outcome: Outcome | None = None
@@ -109,10 +110,14 @@ class _Recording:
 
     def begin(self) -> None:
         """Create the record."""
+        with phase("record", at_top=True):
+            self._writer = self._new_writer()
+
+    def _new_writer(self) -> RecordWriter:
         composition = self._composition
         scenario = composition.scenario
         digest = run_digest(scenario, composition.folders)
-        self._writer = RecordWriter(
+        return RecordWriter(
             self._folder.partial_record,
             start=scenario.start,
             models=list(self._models.values()),
@@ -147,26 +152,24 @@ class _Recording:
             return
         status, message = _status(error)
         outcome = self.outcome
-        times = self.wall_times = self._tracing.wall_times()
-        summaries = self._summaries_so_far() if outcome is None else outcome.summaries
-        self._writer.close(
-            status,
-            message=message,
-            attributes={
-                "wall_time_s": times.total_s,
-                **{f"wall_time_{name}_s": each.step_s for name, each in times.models.items()},
-                ATTRIBUTE: times.as_json(),
-            },
-            summaries=summaries,
-        )
+        parts_s = self._told(lambda model: model.wall_times_s())
+        times = self.wall_times = self._tracing.wall_times(parts_s)
+        summaries = outcome.summaries if outcome else self._told(lambda model: model.summary())
+        attributes: dict[str, str | float] = {
+            "wall_time_s": times.total_s,
+            **{f"wall_time_{name}_s": each.step_s for name, each in times.models.items()},
+            ATTRIBUTE: times.as_json(),
+        }
+        with phase("record", at_top=True):
+            self._writer.close(status, message=message, attributes=attributes, summaries=summaries)
 
-    def _summaries_so_far(self) -> dict[str, Mapping[str, float]]:
-        """Return the counters of the models of a run that failed, as far as they are here."""
+    def _told(self, ask: Callable[[Model], Mapping[str, float]]) -> dict[str, Mapping[str, float]]:
+        """Return what the models say that are here; those that fail to say nothing."""
         found: dict[str, Mapping[str, float]] = {}
         for name, model in self._composition.models.items():
             if name not in self._elsewhere:
                 try:
-                    found[name] = model.summary()
+                    found[name] = ask(model)
                 except Exception:  # noqa: BLE001 -- the error that ends the run is the one to be told
                     _log.exception("'%s' cannot tell its counters", name)
         return found
@@ -187,7 +190,7 @@ def _status(error: BaseException | None) -> tuple[RunStatus, str]:
             return RunStatus.FAILED, printable(f"{type(error).__name__}: {error}")
 
 
-def _recorded_models(composition: Composition) -> list[RecordedModel]:
+def recorded_models(composition: Composition) -> list[RecordedModel]:
     """Return what of each model goes into the record."""
     scenario = composition.scenario
     recorded: list[RecordedModel] = []

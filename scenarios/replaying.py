@@ -13,8 +13,9 @@ from gridloom.scenarios.reader import ScenarioDocument
 from gridloom.scenarios.schema import Scenario
 from gridloom.scenarios.types import find_type
 from gridloom.simulators.errors import Problem, ScenarioError, SolveError
+from gridloom.simulators.grid.choice import build_engine
 from gridloom.simulators.grid.config import GridConfig
-from gridloom.simulators.grid.simulator import Grid, build_engine
+from gridloom.simulators.grid.simulator import Grid
 from gridloom.simulators.model import BuildContext, FloatArray
 from gridloom.simulators.profiles.wide_csv import read_series
 

@@ -22,6 +22,7 @@ from gridloom.scenarios.schema import Scenario
 from gridloom.scenarios.trace_events import write_trace
 from gridloom.scenarios.tracing import Tracing
 from gridloom.simulators.errors import GridloomError
+from gridloom.simulators.phases import phase
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +80,8 @@ def run_variant(
     """Run one variant of a scenario, unless an identical run is already complete."""
     begin = perf_counter()
     scenario = document.scenario(variant)
-    folder = run_folder(document, scenario, out)
+    with phase("identity"):
+        folder = run_folder(document, scenario, out)
     if folder.is_complete() and not force and is_repeatable(scenario):
         return Run(
             scenario=scenario,
@@ -89,13 +91,14 @@ def run_variant(
             wall_time_s=perf_counter() - begin,
         )
     folder.require_writable()
-    composition = compose(document, scenario)
+    with phase("building"):
+        composition = compose(document, scenario)
     with folder.claimed(), _log_file(folder.log):
         _log.info("run %s", folder.path.name)
         for name, model in composition.models.items():
             for remark in model.remarks():
                 _log.info("%s: %s", name, remark)
-        with _telling_where(folder), located(document, scenario):
+        with _telling_where(folder), located(document, scenario), phase("start and stop"):
             tracing = Tracing(scenario.duration_s if trace else None)
             times = record_run(composition, folder, tracing)
         folder.trace.unlink(missing_ok=True)  # of an earlier run

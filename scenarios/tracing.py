@@ -6,6 +6,7 @@ Totals are always kept: two looks at the clock a step. Single steps are kept if 
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from heapq import heappush, heappushpop
 from statistics import median
 from time import perf_counter
@@ -183,14 +184,22 @@ class Tracing:
         if not self._under_way:
             self._quiet_from_s = now_s
 
-    def wall_times(self) -> WallTimes:
-        """Return where the time went up to now, which counts as the end of the run."""
+    def wall_times(self, parts_s: Mapping[str, Mapping[str, float]] | None = None) -> WallTimes:
+        """Return where the time went up to now, which counts as the end of the run.
+
+        Args:
+            parts_s: what the models say of their steps, by model.
+        """
         now = perf_counter()
+        parts_s = parts_s or {}
         return WallTimes(
             total_s=now - self.begin_s,
             start_s=self._stepping_s - self.begin_s,
             end_s=now - self._stopped_s,
             mosaik_s=self._quiet_s,
             recording=self.recording.times,
-            models={name: each.times for name, each in self._models.items()},
+            models={
+                name: replace(each.times, parts_s=parts_s.get(name, {}))
+                for name, each in self._models.items()
+            },
         )

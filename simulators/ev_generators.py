@@ -120,7 +120,8 @@ class PeriodTable(Config):
                 )
             places = [members[i] for i in rng.permutation(len(members))[: len(arrival_s)]]
             chosen += places
-            free = {point: None for point in free if point not in set(places)}
+            for place in places:
+                del free[place]
             stays.append((arrival_s, departure_s))
         resident = len(free)
         stays.append((np.zeros(resident), self._after_the_last_period(resident, rng)))

@@ -315,6 +315,13 @@ class Model(ABC):
         """Return counters of the run that belong in the record, by name."""
         return {}
 
+    def wall_times_s(self) -> Mapping[str, float]:
+        """Return the wall time of what takes long within the steps, all of them up to now, by name.
+
+        Apart from `summary`, because it differs from run to run.
+        """
+        return {}
+
     def remarks(self) -> tuple[str, ...]:
         """Return what a user should know of how this model read its configuration."""
         return ()

@@ -152,7 +152,8 @@ def _per_plant(given: PerPlant | None, points: tuple[str, ...], key: str) -> Flo
     """Return one number a plant, infinite where nothing is given: (plant,)."""
     if not isinstance(given, dict):
         return np.full(len(points), np.inf if given is None else given)
-    unknown = [name for name in given if name not in points]
+    known = set(points)
+    unknown = [name for name in given if name not in known]
     missing = [name for name in points if name not in given]
     if unknown or missing:
         problem = (

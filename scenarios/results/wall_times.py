@@ -6,7 +6,7 @@ record's root (`wall_times`, JSON), and two runs with equal results keep equal d
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 ATTRIBUTE = "wall_times"
@@ -26,6 +26,8 @@ class StepTimes:
     sending, and until gridloom takes the answer."""
     longest_s: float
     """The longest step, its transfer included."""
+    parts_s: Mapping[str, float] = field(default_factory=dict)
+    """What of computing took long, as the model itself says (`Model.wall_times_s`)."""
 
     @property
     def spent_s(self) -> float:

@@ -65,8 +65,20 @@ class Background(StrEnum):
     """They stay as constant injections, and the scenario's models come on top."""
 
 
+class MediumVoltage(Config):
+    """The medium-voltage grid that joins the copies of a network: strings from one busbar."""
+
+    feeders_per_string: Annotated[int, Field(gt=0)] = 10
+    """Copies along each string of cable."""
+    cable_km: Positive = 0.5
+    """Length of cable between neighbouring copies, and from the busbar to the first ones."""
+    cable: str | None = None
+    """A medium-voltage cable of pandapower's standard types; by default 1x240 mm2 aluminium for the
+    voltage of the external grid: `NA2XS2Y 1x240 RM/25 6/10 kV` up to 12 kV, `12/20 kV` up to 24."""
+
+
 class NetworkSource(Config):
-    """Where the network comes from: exactly one of `name`, `file` and `simbench`."""
+    """Where the network comes from: exactly one of `name`, `file` and `simbench`; and how often."""
 
     name: str | None = None
     """`ieee_european_lv` or the name of a function in `pandapower.networks`."""
@@ -76,6 +88,11 @@ class NetworkSource(Config):
     """A network that pandapower wrote with `to_json`."""
     simbench: str | None = None
     """SimBench code, such as `1-LV-rural1--0-sw` (needs the extra `simbench`)."""
+    copies: Annotated[int, Field(gt=0)] = 1
+    """So many copies of it under one medium-voltage grid, their names `1/LOAD1`, `2/LOAD1` and so
+    on; the network needs exactly one external grid, at medium voltage."""
+    medium_voltage: MediumVoltage = MediumVoltage()
+    """What joins the copies."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -84,6 +101,8 @@ class NetworkSource(Config):
             raise ValueError("give exactly one of 'name', 'file' and 'simbench'")
         if self.arguments and (self.name is None or self.name == REFERENCE_NETWORK):
             raise ValueError("'arguments' belong to the name of a function in pandapower.networks")
+        if self.copies == 1 and self.medium_voltage != MediumVoltage():
+            raise ValueError("'medium_voltage' joins copies: give 'copies' as well")
         return self
 
 
@@ -97,7 +116,8 @@ class GridConfig(ModelConfig):
     phases: Phases = Phases.AUTO
     """Balanced (one phase stands for all) or unbalanced (three phases)."""
     line_ratings_a: dict[str, Positive] = Field(default_factory=dict)
-    """Rated currents that replace the network's, by line name."""
+    """Rated currents that replace the network's, by line name; where the network has `copies`, the
+    name of one copy's line, such as `17/LINE117`, or `LINE117` for that of all."""
     voltage_limits_pu: tuple[PerUnit, PerUnit] = (0.9, 1.1)
     """Lowest and highest admissible voltage; KPIs count violations, nothing is enforced."""
     on_divergence: OnDivergence = OnDivergence.FAIL

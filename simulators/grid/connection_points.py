@@ -33,6 +33,31 @@ class ConnectionPoints:
         """(connection_point, 3), which phases each is connected to."""
         return np.array([[label in phase for label in "abc"] for phase in self.phase], dtype=bool)
 
+    def parts(self) -> dict[str, Any]:
+        """Return arrays and tuples that say the same."""
+        position = {name: place for place, name in enumerate(self.names)}
+        element_at = [position[name] for name in self.of_element.values()]
+        return {
+            "names": self.names,
+            "bus": self.bus,
+            "phase": self.phase,
+            "element_table": tuple(table for table, _ in self.of_element),
+            "element_index": np.array([index for _, index in self.of_element], dtype=np.int64),
+            "element_at": np.array(element_at, dtype=np.int64),
+        }
+
+    @classmethod
+    def of_parts(cls, parts: Mapping[str, Any]) -> "ConnectionPoints":
+        """Return the connection points that `parts` took apart."""
+        elements = zip(parts["element_table"], parts["element_index"].tolist(), strict=True)
+        at = [parts["names"][place] for place in parts["element_at"].tolist()]
+        return cls(
+            names=parts["names"],
+            bus=parts["bus"],
+            phase=parts["phase"],
+            of_element=dict(zip(elements, at, strict=True)),
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Element:
@@ -65,7 +90,7 @@ def find_connection_points(net: Any, position: Mapping[int, int]) -> ConnectionP
                 expected="at least one: they mark where the scenario's models can be connected",
             )
         )
-    names = _names([(element.name, f"{element.table} {element.index}") for element in chosen])
+    names = _numbered([_text(e.name) or f"{e.table} {e.index}" for e in chosen])
     of_element = {(e.table, e.index): name for e, name in zip(chosen, names, strict=True)}
     first_at: dict[int, str] = {}
     for element, name in zip(chosen, names, strict=True):
@@ -86,17 +111,27 @@ def unique_names(names: Iterable[object], indices: Iterable[int], kind: str) -> 
     >>> unique_names(["north", None, "north"], [4, 5, 6], "line")
     ('north', 'line 5', 'north (2)')
     """
-    return _names([(name, f"{kind} {index}") for name, index in zip(names, indices, strict=True)])
+    return _numbered(given_names(names, indices, kind))
 
 
-def _names(wishes: Iterable[tuple[object, str]]) -> tuple[str, ...]:
-    """Return unique names from given names, each with what it is called if that is empty."""
-    wished = [_text(name) or fallback for name, fallback in wishes]
+def given_names(names: Iterable[object], indices: Iterable[int], kind: str) -> list[str]:
+    """Return the given names, '<kind> <index>' where empty.
+
+    >>> given_names(["north", None, "north"], [4, 5, 6], "line")
+    ['north', 'line 5', 'north']
+    """
+    return [_text(name) or f"{kind} {index}" for name, index in zip(names, indices, strict=True)]
+
+
+def _numbered(wished: list[str]) -> tuple[str, ...]:
+    """Return the names, numbered where repeated."""
     taken, used = set(wished), set[str]()
+    following: dict[str, int] = {}
     for place, wish in enumerate(wished):
-        name, copy = wish, 2
+        name, number = wish, following.get(wish, 2)
         while name in used or (name != wish and name in taken):
-            name, copy = f"{wish} ({copy})", copy + 1
+            name, number = f"{wish} ({number})", number + 1
+        following[wish] = number
         used.add(name)
         wished[place] = name
     return tuple(wished)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from gridloom.simulators.cache import cached
 from gridloom.simulators.errors import ScenarioError, listing
 from gridloom.simulators.grid.network import Network
 from gridloom.simulators.grid.pgm_components import (
@@ -41,27 +42,41 @@ class ConvertedNetwork:
     """(bus,), identifiers of the nodes."""
     next_id: int
     """First identifier that is free."""
+    frequency_hz: float
+    """Nominal frequency."""
     simplifications: tuple[str, ...]
     """What power-grid-model represents differently, in words."""
 
 
 def convert(network: Network, *, unbalanced: bool) -> ConvertedNetwork:
-    """Convert a network for power-grid-model.
+    """Convert a network for power-grid-model, or take it from the cache if it was before.
 
     Raises:
         ScenarioError: power-grid-model has no equivalent of some element.
     """
+    name = "unbalanced" if unbalanced else "balanced"
+    converted: ConvertedNetwork = cached(
+        network.identity and f"{network.identity}-{name}",
+        lambda: _converted(network, unbalanced=unbalanced),
+        vars,
+        lambda content: ConvertedNetwork(**content),
+    )
+    return converted
+
+
+def _converted(network: Network, *, unbalanced: bool) -> ConvertedNetwork:
     from power_grid_model_io.converters import PandaPowerConverter
 
     net = network.net
     refuse_unsupported(net)
     converter = PandaPowerConverter(system_frequency=float(net.f_hz))
     try:
-        arrays, _ = converter.load_input_data(
+        loaded, _ = converter.load_input_data(
             _tables(network, unbalanced=unbalanced), make_extra_info=False
         )
     except (NotImplementedError, RuntimeError, ValueError) as error:
         raise ScenarioError(unsupported(str(error))) from error
+    arrays: ComponentArrays = {component.value: array for component, array in loaded.items()}
     mend_lines(arrays)
     set_taps(arrays, net)
     bus_ids: NDArray[np.int32] = arrays["node"]["id"].copy()
@@ -78,6 +93,7 @@ def convert(network: Network, *, unbalanced: bool) -> ConvertedNetwork:
         arrays=arrays,
         bus_ids=bus_ids,
         next_id=next_id,
+        frequency_hz=float(net.f_hz),
         simplifications=_simplifications(net.trafo) if unbalanced else (),
     )
 

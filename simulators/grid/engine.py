@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,21 @@ class PowerFlowEngine(Protocol):
 
         Raises:
             ValueError: an injection is not finite.
+        """
+        ...
+
+
+@runtime_checkable
+class FrugalEngine(PowerFlowEngine, Protocol):
+    """An engine that does no more than it is asked for."""
+
+    supplied_buses: NDArray[np.bool_]
+    """(bus,), whether a source reaches it; known without solving anything."""
+
+    def want(self, fields: frozenset[str]) -> None:
+        """Learn which fields of solutions are of interest: others may be NaN from now on.
+
+        Bus voltages are always there.
         """
         ...
 

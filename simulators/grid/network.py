@@ -1,12 +1,13 @@
 """The network of a grid: a pandapower net, read and repaired once, and what others ask of it."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from gridloom.simulators.cache import Content, cached
 from gridloom.simulators.errors import Problem, ScenarioError, listing, nearest
 from gridloom.simulators.grid.config import REFERENCE_NETWORK, Background, GridConfig
 from gridloom.simulators.grid.connection_points import (
@@ -15,12 +16,15 @@ from gridloom.simulators.grid.connection_points import (
     find_connection_points,
     unique_names,
 )
+from gridloom.simulators.grid.geography import bus_coordinates
+from gridloom.simulators.grid.identity import network_identity
 from gridloom.simulators.grid.repairs import (
     repair_ieee_european_lv,
     repair_taps,
     require_source,
     set_source,
 )
+from gridloom.simulators.grid.replication import lines_by_name, replicate
 from gridloom.simulators.grid.soundness import require_sound
 from gridloom.simulators.grid.sources import read_pandapower_net
 from gridloom.simulators.model import BuildContext, FloatArray
@@ -30,14 +34,18 @@ _ZERO_SEQUENCE = {
     "trafo": ("vector_group",),
     "trafo3w": ("vector_group",),
 }
+_NOT_KEPT = {"read_net", "identity"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
     """A network and its constants, in the order of the tables of the pandapower net."""
 
-    net: Any
-    """The repaired `pandapowerNet`; engines work on copies."""
+    read_net: Callable[[], Any]
+    """Returns what `net` is."""
+    identity: str | None = None
+    """Hash of all that determines the network, None where unknown: what is derived from it can be
+    kept under this name."""
     repairs: tuple[str, ...]
     """What was repaired, in words."""
     keeps_background: bool
@@ -63,6 +71,13 @@ class Network:
     transformer_lv_bus: IndexArray
     transformer_rated_power_kva: FloatArray
     connection_points: ConnectionPoints
+    missing_zero_sequence: tuple[str, ...]
+    """The columns, as 'table.column', that an unbalanced power flow lacks."""
+
+    @property
+    def net(self) -> Any:
+        """The repaired `pandapowerNet`, read when first asked for; engines work on copies."""
+        return self.read_net()
 
     def connection_point_at(self, bus: int) -> str:
         """Return the first connection point at the bus with this pandapower index.
@@ -79,41 +94,54 @@ class Network:
         """Return whether some connection point is single-phase."""
         return any(phase != "abc" for phase in self.connection_points.phase)
 
-    def missing_zero_sequence(self) -> tuple[str, ...]:
-        """Return the columns, as 'table.column', that an unbalanced power flow lacks."""
-        missing = []
-        for table, columns in _ZERO_SEQUENCE.items():
-            elements = self.net[table]
-            elements = elements[elements["in_service"].astype(bool)]
-            missing += [
-                f"{table}.{column}"
-                for column in columns
-                if len(elements) and (column not in elements or elements[column].isna().any())
-            ]
-        return tuple(missing)
-
 
 def read_network(config: GridConfig, context: BuildContext) -> Network:
     """Read the network that a scenario names, repair it and apply the scenario's overrides.
+
+    What was read before comes from the cache; its pandapower net is read only if it is asked for.
 
     Raises:
         ScenarioError: the network does not exist, cannot be simulated, or an override names
             something it does not have; keys are relative to the grid's configuration.
     """
+    identity = network_identity(config, context)
+    network = cached(
+        identity,
+        lambda: _read(config, context),
+        _content,
+        lambda content: _restored(content, cache(lambda: _read(config, context).net)),
+    )
+    return replace(network, identity=identity)
+
+
+def _read(config: GridConfig, context: BuildContext) -> Network:
     net = read_pandapower_net(config.network, context)
     is_reference = config.network.name == REFERENCE_NETWORK
     repairs = repair_ieee_european_lv(net) if is_reference else ()
     require_sound(net)
     require_source(net)
     repairs += repair_taps(net)
+    net = replicate(net, config.network)
     impedance = is_reference if config.source_impedance is None else config.source_impedance
     set_source(net, voltage_pu=config.source_voltage_pu, impedance=impedance)
     return network_of(
         net,
         repairs=repairs,
         line_ratings_a=config.line_ratings_a,
+        copies=config.network.copies,
         keeps_background=config.background is Background.NET,
     )
+
+
+def _content(network: Network) -> Content:
+    """Return what the cache keeps of a network: everything but the pandapower net."""
+    kept = {name: part for name, part in vars(network).items() if name not in _NOT_KEPT}
+    return kept | {"connection_points": network.connection_points.parts()}
+
+
+def _restored(content: Content, read_net: Callable[[], Any]) -> Network:
+    points = ConnectionPoints.of_parts(content["connection_points"])
+    return Network(**{**content, "connection_points": points, "read_net": read_net})
 
 
 def network_of(
@@ -121,9 +149,17 @@ def network_of(
     *,
     repairs: tuple[str, ...] = (),
     line_ratings_a: Mapping[str, float] | None = None,
+    copies: int = 1,
     keeps_background: bool = False,
 ) -> Network:
     """Describe a pandapower net that is ready to be solved.
+
+    Args:
+        net: the `pandapowerNet`.
+        repairs: what was repaired, in words.
+        line_ratings_a: rated currents by line name; see `lines_by_name`.
+        copies: how many copies of one network it consists of.
+        keeps_background: whether its own injections stay.
 
     Raises:
         ScenarioError: a rating names an unknown line, or nothing could be connected.
@@ -131,9 +167,9 @@ def network_of(
     bus_index = net.bus.index.to_numpy(dtype=np.int64)
     position = {int(bus): place for place, bus in enumerate(bus_index)}
     line_names = unique_names(net.line["name"], net.line.index, "line")
-    x, y = _coordinates(net.bus)
+    x, y = bus_coordinates(net.bus).T
     return Network(
-        net=net,
+        read_net=lambda: net,
         repairs=repairs,
         keeps_background=keeps_background,
         bus_names=unique_names(net.bus["name"], net.bus.index, "bus"),
@@ -145,13 +181,27 @@ def network_of(
         line_from_bus=_positions(net.line["from_bus"], position),
         line_to_bus=_positions(net.line["to_bus"], position),
         line_length_km=net.line["length_km"].to_numpy(dtype=float),
-        line_rated_current_a=_line_ratings(net.line, line_names, line_ratings_a or {}),
+        line_rated_current_a=_line_ratings(net.line, line_names, line_ratings_a or {}, copies),
         transformer_names=unique_names(net.trafo["name"], net.trafo.index, "transformer"),
         transformer_hv_bus=_positions(net.trafo["hv_bus"], position),
         transformer_lv_bus=_positions(net.trafo["lv_bus"], position),
         transformer_rated_power_kva=1e3 * _rating(net.trafo, "sn_mva"),
         connection_points=find_connection_points(net, position),
+        missing_zero_sequence=_missing_zero_sequence(net),
     )
+
+
+def _missing_zero_sequence(net: Any) -> tuple[str, ...]:
+    missing = []
+    for table, columns in _ZERO_SEQUENCE.items():
+        elements = net[table]
+        elements = elements[elements["in_service"].astype(bool)]
+        missing += [
+            f"{table}.{column}"
+            for column in columns
+            if len(elements) and (column not in elements or elements[column].isna().any())
+        ]
+    return tuple(missing)
 
 
 def _positions(buses: Any, position: Mapping[int, int]) -> IndexArray:
@@ -170,30 +220,28 @@ def _rating(table: Any, column: str) -> FloatArray:
     return rating
 
 
-def _line_ratings(lines: Any, names: tuple[str, ...], overrides: Mapping[str, float]) -> FloatArray:
-    place = {name: position for position, name in enumerate(names)}
-    problems = [
-        Problem(
-            message=f"the network has no line '{name}'",
-            key=("line_ratings_a", name),
-            expected=f"one of {listing(names)}" if names else "nothing: it has no lines",
-            suggestion=nearest(name, names),
-        )
-        for name in overrides
-        if name not in place
-    ]
-    if problems:
-        raise ScenarioError(*problems)
+def _line_ratings(
+    lines: Any, names: tuple[str, ...], overrides: Mapping[str, float], copies: int
+) -> FloatArray:
     ratings = 1e3 * _rating(lines, "max_i_ka")
-    for name, rating in overrides.items():
-        ratings[place[name]] = rating
+    if not overrides:
+        return ratings
+    places = lines_by_name(names, copies)
+    unknown = [name for name in overrides if name not in places]
+    if unknown:
+        # Of many copies, the names that mean a line of each are enough to choose from.
+        known = [name for name, at in places.items() if copies == 1 or len(at) > 1]
+        raise ScenarioError(*(_no_line(name, known) for name in unknown))
+    # What is said of one copy's line holds against what is said of that of all copies.
+    for name in sorted(overrides, key=lambda name: len(places[name]), reverse=True):
+        ratings[places[name]] = overrides[name]
     return ratings
 
 
-def _coordinates(buses: Any) -> tuple[FloatArray, FloatArray]:
-    """Return x and y of the buses from pandapower's GeoJSON points, NaN where there is none."""
-    points = np.full((len(buses), 2), np.nan)
-    for row, geo in enumerate(buses.get("geo", ())):
-        if isinstance(geo, str) and geo:
-            points[row] = json.loads(geo)["coordinates"][:2]
-    return points[:, 0], points[:, 1]
+def _no_line(name: str, known: Sequence[str]) -> Problem:
+    return Problem(
+        message=f"the network has no line '{name}'",
+        key=("line_ratings_a", name),
+        expected=f"one of {listing(known)}" if known else "nothing: it has no lines",
+        suggestion=nearest(name, known),
+    )

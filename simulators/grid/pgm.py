@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridloom.simulators.errors import Problem, ScenarioError
-from gridloom.simulators.grid.conversion import convert
+from gridloom.simulators.grid.conversion import ConvertedNetwork, convert
 from gridloom.simulators.grid.engine import (
     NoSolutionError,
     PowerFlowSolution,
@@ -29,17 +29,20 @@ _WANTED = ("node", "line", "transformer", "three_winding_transformer", "link", "
 class PowerGridModelEngine:
     """Solves one network with power-grid-model."""
 
-    def __init__(self, network: Network, *, unbalanced: bool) -> None:
+    def __init__(
+        self, network: Network, *, unbalanced: bool, converted: ConvertedNetwork | None = None
+    ) -> None:
         """Convert the network.
 
         Args:
             network: what to solve.
             unbalanced: three phases; otherwise one that stands for all.
+            converted: the network as `convert` returns it, if that is known.
 
         Raises:
             ScenarioError: power-grid-model cannot represent the network.
         """
-        converted = convert(network, unbalanced=unbalanced)
+        converted = converted or convert(network, unbalanced=unbalanced)
         self.simplifications = converted.simplifications
         self.newton_fallbacks = 0
         """How often iterative current did not converge."""
@@ -59,7 +62,7 @@ class PowerGridModelEngine:
         arrays = {component: array for component, array in arrays.items() if array.size}
         self._loading_percent = _loading_percent(network, arrays)
         self._wanted = [component for component in _WANTED if component in arrays]
-        self._model = _model_of(arrays)
+        self._model = _model_of(arrays, converted.frequency_hz)
         self._dtypes = _output_dtypes(unbalanced=unbalanced)
 
     def solve(self, power_kw: FloatArray, reactive_power_kvar: FloatArray) -> PowerFlowSolution:
@@ -191,7 +194,7 @@ def _unsolvable() -> tuple[type[Exception], ...]:
     return IterationDiverge, MaxIterationReached, SparseMatrixError
 
 
-def _model_of(arrays: dict[str, NDArray[Any]]) -> Any:
+def _model_of(arrays: dict[str, NDArray[Any]], frequency_hz: float) -> Any:
     from power_grid_model import PowerGridModel
     from power_grid_model.errors import (  # type: ignore[attr-defined]  # re-exports implicitly
         InvalidTransformerClock,
@@ -199,7 +202,7 @@ def _model_of(arrays: dict[str, NDArray[Any]]) -> Any:
     )
 
     try:
-        return PowerGridModel(arrays)
+        return PowerGridModel(arrays, system_frequency=frequency_hz)
     except InvalidTransformerClock as error:
         raise ScenarioError(
             Problem(

@@ -1,7 +1,8 @@
 """The grid: takes power at the connection points, sends voltages, currents and losses."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
+from time import perf_counter
 from typing import ClassVar
 
 import numpy as np
@@ -15,22 +16,21 @@ from gridloom.simulators.errors import (
     SimulatorError,
     listing,
 )
-from gridloom.simulators.grid.config import EngineName, GridConfig, OnDivergence, Phases
+from gridloom.simulators.grid.choice import choose_engine
+from gridloom.simulators.grid.config import GridConfig, OnDivergence, Phases
 from gridloom.simulators.grid.engine import (
-    PHASES,
     ComplexArray,
+    FrugalEngine,
     NoSolutionError,
-    PowerFlowEngine,
     PowerFlowSolution,
     unsolved,
 )
 from gridloom.simulators.grid.network import Network, read_network
+from gridloom.simulators.grid.ports import FIELDS, grid_ports
 from gridloom.simulators.grid.static import static_variables
 from gridloom.simulators.model import (
     BuildContext,
-    Dimension,
     Direction,
-    ElementSet,
     FloatArray,
     Inputs,
     Model,
@@ -38,6 +38,7 @@ from gridloom.simulators.model import (
     Port,
     StaticVariable,
 )
+from gridloom.simulators.phases import phase
 from gridloom.simulators.quantities import ModelConfig
 from gridloom.simulators.signals import (
     BUS_VOLTAGE,
@@ -73,18 +74,25 @@ class Grid(Model):
 
     def __init__(self, config: GridConfig, context: BuildContext) -> None:
         super().__init__(context, config.step_size)
-        self.network = self._read(config, context)
+        with phase("network"):
+            self.network = self._read(config, context)
         self.connection_points = self.network.connection_points.names
         self.unbalanced = self._solves_phases(config, self.network)
         """Whether three phases are solved."""
-        self._limits_pu = config.voltage_limits_pu
         self._holds = config.on_divergence is OnDivergence.HOLD
-        self._engine = build_engine(config.engine, self.network, unbalanced=self.unbalanced)
-        self._ports = _ports(context.name, self.network, unbalanced=self.unbalanced)
+        with phase("engine"):
+            self._engine, self._solver = choose_engine(
+                config.engine, self.network, unbalanced=self.unbalanced
+            )
+        # Now that the net may be at hand: what is kept of it spares the next run reading it.
+        self._constants = static_variables(self.network, config.voltage_limits_pu)
+        self._ports = grid_ports(context.name, self.network, unbalanced=self.unbalanced)
+        self._taken = frozenset(p.name for p in self._ports if p.direction is Direction.OUTPUT)
         mask = self.network.connection_points.phase_mask if self.unbalanced else np.ones((1, 1))
         self._phase_weights = mask / mask.sum(axis=1, keepdims=True)
         self._last_voltage_pu: FloatArray | None = None
         self._unsolved_steps = 0
+        self._power_flow_s = 0.0
 
     def _read(self, config: GridConfig, context: BuildContext) -> Network:
         """Return the network that the configuration means."""
@@ -100,13 +108,19 @@ class Grid(Model):
         return self._ports
 
     @override
+    def take_outputs(self, names: frozenset[str]) -> None:
+        self._taken = names
+        if isinstance(self._engine, FrugalEngine):
+            self._engine.want(frozenset(FIELDS[name] for name in names & FIELDS.keys()))
+
+    @override
     def step(self, time: int, inputs: Inputs) -> Outputs:
         power_kw = inputs[POWER.name]
         reactive_kvar = inputs.get(REACTIVE_POWER.name, np.zeros_like(power_kw))
         self._require_finite(time, POWER, power_kw)
         self._require_finite(time, REACTIVE_POWER, reactive_kvar)
         try:
-            solution = self._engine.solve(power_kw, reactive_kvar)
+            solution = self._solve(power_kw, reactive_kvar)
         except NoSolutionError as error:
             if not self._holds:
                 raise self._divergence(time, power_kw, str(error)) from error
@@ -114,29 +128,37 @@ class Grid(Model):
             return self._outputs(self._nothing_solved(), solved=False)
         return self._outputs(solution, solved=True)
 
+    def _solve(self, power_kw: FloatArray, reactive_kvar: FloatArray) -> PowerFlowSolution:
+        """Solve the power flow, and take the time of it."""
+        begin = perf_counter()
+        try:
+            return self._engine.solve(power_kw, reactive_kvar)
+        finally:
+            self._power_flow_s += perf_counter() - begin
+
     @override
     def static(self) -> tuple[StaticVariable, ...]:
-        return static_variables(self.network, self._limits_pu)
+        return self._constants
 
     @override
     def summary(self) -> Mapping[str, float]:
         return {"unsolved_steps": float(self._unsolved_steps)}
 
     @override
+    def wall_times_s(self) -> Mapping[str, float]:
+        return {"power flow": self._power_flow_s}
+
+    @override
     def remarks(self) -> tuple[str, ...]:
-        """Return what was repaired, what the engine simplifies, and who has no supply."""
-        return (*self.network.repairs, *self._engine.simplifications, *self._unsupplied)
+        """Return what was repaired, what solves it and simplifies what, and who has no supply."""
+        solver = (self._solver,) if self._solver else ()
+        simplified = self._engine.simplifications
+        return (*self.network.repairs, *solver, *simplified, *self._unsupplied)
 
     @cached_property
     def _unsupplied(self) -> tuple[str, ...]:
         """What to say of connection points that no external grid reaches."""
-        nothing = np.zeros(len(self.connection_points))
-        try:
-            voltage = self._engine.solve(nothing, nothing).bus_voltage_pu
-        except NoSolutionError:  # the first step will say so
-            return ()
-        at_points = np.isnan(voltage[self.network.connection_points.bus])
-        dark: NDArray[np.bool_] = np.logical_and.reduce(at_points, axis=1)
+        dark = ~self._supplied_buses()[self.network.connection_points.bus]
         if not dark.any():
             return ()
         names = [
@@ -147,6 +169,18 @@ class Grid(Model):
             f"power of devices there is missing in the power flow: {listing(names)}"
         )
         return (remark,)
+
+    def _supplied_buses(self) -> NDArray[np.bool_]:
+        """Return which buses have a voltage: (bus,)."""
+        if isinstance(self._engine, FrugalEngine):
+            return self._engine.supplied_buses
+        nothing = np.zeros(len(self.connection_points))
+        try:
+            voltage = self._engine.solve(nothing, nothing).bus_voltage_pu
+        except NoSolutionError:  # the first step will say so
+            return np.ones(len(self.network.bus_names), dtype=bool)
+        supplied: NDArray[np.bool_] = np.logical_or.reduce(np.isfinite(voltage), axis=1)
+        return supplied
 
     def _require_finite(self, time: int, signal: Signal, values: FloatArray) -> None:
         bad = np.flatnonzero(~np.isfinite(values))
@@ -188,22 +222,22 @@ class Grid(Model):
             self._last_voltage_pu = magnitude
         at_points = self.network.connection_points.bus
         rated = self.network.line_rated_current_a
-        outputs = {
-            VOLTAGE.name: (magnitude[at_points] * self._phase_weights).sum(axis=1),
-            BUS_VOLTAGE.name: magnitude,
-            LINE_CURRENT.name: solution.line_current_a,
-            LINE_POWER.name: solution.line_power_kw,
-            LINE_LOADING.name: 100.0 * solution.line_current_a.max(axis=1) / rated,
-            TRANSFORMER_LOADING.name: solution.transformer_loading_percent,
-            LOSSES.name: solution.losses_kw,
-            SLACK_POWER.name: solution.slack_power_kw,
-            SLACK_REACTIVE_POWER.name: solution.slack_reactive_power_kvar,
-            UNSOLVED.name: np.asarray(0.0 if solved else 1.0),
+        outputs: dict[str, Callable[[], FloatArray]] = {
+            VOLTAGE.name: lambda: (magnitude[at_points] * self._phase_weights).sum(axis=1),
+            VOLTAGE_UNBALANCE.name: lambda: voltage_unbalance_percent(
+                solution.bus_voltage_pu[at_points]
+            ),
+            BUS_VOLTAGE.name: lambda: magnitude,
+            LINE_CURRENT.name: lambda: solution.line_current_a,
+            LINE_POWER.name: lambda: solution.line_power_kw,
+            LINE_LOADING.name: lambda: 100.0 * solution.line_current_a.max(axis=1) / rated,
+            TRANSFORMER_LOADING.name: lambda: solution.transformer_loading_percent,
+            LOSSES.name: lambda: solution.losses_kw,
+            SLACK_POWER.name: lambda: solution.slack_power_kw,
+            SLACK_REACTIVE_POWER.name: lambda: solution.slack_reactive_power_kvar,
+            UNSOLVED.name: lambda: np.asarray(0.0 if solved else 1.0),
         }
-        if self.unbalanced:
-            unbalance = voltage_unbalance_percent(solution.bus_voltage_pu[at_points])
-            outputs[VOLTAGE_UNBALANCE.name] = unbalance
-        return outputs
+        return {name: output() for name, output in outputs.items() if name in self._taken}
 
 
 def voltage_unbalance_percent(voltage: ComplexArray) -> FloatArray:
@@ -219,29 +253,10 @@ def voltage_unbalance_percent(voltage: ComplexArray) -> FloatArray:
     return percent
 
 
-def build_engine(name: EngineName, network: Network, *, unbalanced: bool) -> PowerFlowEngine:
-    """Return the engine of this name for a network.
-
-    Raises:
-        ScenarioError: the engine cannot solve this network.
-    """
-    if name in {EngineName.AUTO, EngineName.RADIAL, EngineName.PGM}:
-        from gridloom.simulators.grid.pgm import PowerGridModelEngine
-
-        return PowerGridModelEngine(network, unbalanced=unbalanced)
-    if name is EngineName.OPENDSS:
-        from gridloom.simulators.opendss.engine import OpenDssEngine
-
-        return OpenDssEngine(network, unbalanced=unbalanced)
-    from gridloom.simulators.grid.pandapower import PandapowerEngine
-
-    return PandapowerEngine(network, unbalanced=unbalanced)
-
-
 def _is_unbalanced(phases: Phases, network: Network) -> bool:
     if phases is Phases.BALANCED:
         return False
-    missing = network.missing_zero_sequence()
+    missing = network.missing_zero_sequence
     if phases is Phases.AUTO:
         return network.has_asymmetric_loads() and not missing
     if missing:
@@ -255,29 +270,3 @@ def _is_unbalanced(phases: Phases, network: Network) -> bool:
             )
         )
     return True
-
-
-def _ports(owner: str, network: Network, *, unbalanced: bool) -> tuple[Port, ...]:
-    names = network.connection_points.names
-    points = ElementSet(kind="connection_point", owner=owner, names=names, connection_points=names)
-    buses = ElementSet(kind="bus", owner=owner, names=network.bus_names)
-    lines = ElementSet(kind="line", owner=owner, names=network.line_names)
-    transformers = ElementSet(kind="transformer", owner=owner, names=network.transformer_names)
-    phase = (Dimension(name="phase", labels=PHASES if unbalanced else ("balanced",)),)
-    out = Direction.OUTPUT
-    unbalance = (Port(signal=VOLTAGE_UNBALANCE, direction=out, elements=points),)
-    return (
-        Port(signal=POWER, direction=Direction.INPUT, elements=points),
-        Port(signal=REACTIVE_POWER, direction=Direction.INPUT, elements=points, required=False),
-        Port(signal=VOLTAGE, direction=out, elements=points),
-        *(unbalance if unbalanced else ()),
-        Port(signal=BUS_VOLTAGE, direction=out, elements=buses, dimensions=phase),
-        Port(signal=LINE_CURRENT, direction=out, elements=lines, dimensions=phase),
-        Port(signal=LINE_POWER, direction=out, elements=lines, dimensions=phase, recorded=False),
-        Port(signal=LINE_LOADING, direction=out, elements=lines, recorded=False),
-        Port(signal=TRANSFORMER_LOADING, direction=out, elements=transformers),
-        *(
-            Port(signal=signal, direction=out)
-            for signal in (LOSSES, SLACK_POWER, SLACK_REACTIVE_POWER, UNSOLVED)
-        ),
-    )

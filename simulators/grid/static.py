@@ -1,10 +1,12 @@
 """The constants of a grid that belong in the record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
+from gridloom.simulators.cache import cached
 from gridloom.simulators.grid.connectivity import (
     count_other_branches,
     fused_buses,
@@ -24,7 +26,7 @@ from gridloom.simulators.model import StaticVariable
 _Constant: TypeAlias = tuple[str, Callable[[Network], Any], str, str, str]
 
 _CONSTANTS: tuple[_Constant, ...] = (
-    # name, values, dimension, unit, long name
+    # name, values, dimension or '', unit, long name
     (
         "line_rated_current_a",
         lambda net: net.line_rated_current_a,
@@ -91,6 +93,8 @@ _CONSTANTS: tuple[_Constant, ...] = (
         "",
         "phases it is connected to",
     ),
+)
+_CONSTANTS_OF_THE_NET: tuple[_Constant, ...] = (
     (
         "bus_node",
         lambda net: fused_buses(net.net),
@@ -175,18 +179,37 @@ _CONSTANTS: tuple[_Constant, ...] = (
         "ohm",
         "reactance in series, 0 where ideal",
     ),
+    (
+        "other_branches",
+        lambda net: count_other_branches(net.net),
+        "",
+        "1",
+        "branches in service that are neither lines nor two-winding transformers",
+    ),
 )
+"""What needs the pandapower net, and is kept instead of it."""
 
 
 def static_variables(
     network: Network, voltage_limits_pu: tuple[float, float]
 ) -> tuple[StaticVariable, ...]:
     """Return ratings, topology, impedances, coordinates and limits."""
+    of_the_net = cached(
+        network.identity and f"{network.identity}-constants",
+        lambda: _values(_CONSTANTS_OF_THE_NET, network),
+        lambda values: values,
+        dict,
+    )
+    values = _values(_CONSTANTS, network) | of_the_net
     constants = [
         StaticVariable(
-            name=name, values=values(network), dimensions=(along,), unit=unit, long_name=long_name
+            name=name,
+            values=values[name],
+            dimensions=(along,) if along else (),
+            unit=unit,
+            long_name=long_name,
         )
-        for name, values, along, unit, long_name in _CONSTANTS
+        for name, _, along, unit, long_name in (*_CONSTANTS, *_CONSTANTS_OF_THE_NET)
     ]
     limits = [
         StaticVariable(
@@ -200,11 +223,8 @@ def static_variables(
             ("low", "high"), ("lowest", "highest"), voltage_limits_pu, strict=True
         )
     ]
-    others = StaticVariable(
-        name="other_branches",
-        values=np.asarray(count_other_branches(network.net)),
-        dimensions=(),
-        unit="1",
-        long_name="branches in service that are neither lines nor two-winding transformers",
-    )
-    return (*constants, *limits, others)
+    return (*constants, *limits)
+
+
+def _values(constants: Iterable[_Constant], network: Network) -> dict[str, NDArray[np.generic]]:
+    return {name: np.asarray(values(network)) for name, values, *_ in constants}

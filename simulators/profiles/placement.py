@@ -1,5 +1,7 @@
 """Which connection points a population is at, and where its values come from."""
 
+from collections import Counter
+
 import numpy as np
 
 from gridloom.simulators.errors import Problem, ScenarioError, listing
@@ -22,7 +24,7 @@ def points_at(context: BuildContext, at: str | list[str]) -> tuple[str, ...]:
             )
         )
     points = context.select(at, "at")
-    twice = sorted({point for point in points if points.count(point) > 1})
+    twice = sorted(point for point, number in Counter(points).items() if number > 1)
     if twice or not points:
         message = f"named twice: {listing(twice)}" if twice else "no connection point is named"
         raise ScenarioError(Problem(message=message, key=("at",)))

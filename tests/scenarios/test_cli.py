@@ -94,7 +94,7 @@ def test_describe_shows_couplings_and_repairs(gridloom: Command) -> None:
 def test_list_names_scenarios_and_types(gridloom: Command) -> None:
     code, out, _ = gridloom("list")
     assert code == 0
-    for name in ("ademis-2021", "quickstart", "simbench-rural", "ev_fleet", "basic"):
+    for name in ("ademis-2021", "district", "quickstart", "simbench-rural", "ev_fleet", "basic"):
         assert name in out
 
 

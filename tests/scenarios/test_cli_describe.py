@@ -86,6 +86,18 @@ def test_loops_of_the_multi_agent_system(gridloom: Command) -> None:
     assert out.count("(closes a loop)") == 13
 
 
+def test_models_that_are_stepped_together(gridloom: Command) -> None:
+    """The grid waits for pv, which is elsewhere, so that all before them are stepped first."""
+    fused = ("--set", "fuse=true")
+    assert "Stepped together" not in gridloom("describe", "quickstart")[1]
+    _, out, _ = gridloom("describe", "quickstart", *fused)
+    assert "Stepped together: load, pv, charging, ev, grid, market.\n" in out
+    _, out, _ = gridloom(
+        "describe", "quickstart", *fused, "--set", "simulators.pv.placement=process"
+    )
+    assert "Stepped together: load, charging, ev.\nStepped together: grid, market.\n" in out
+
+
 def test_without_loops(gridloom: Command, tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(TINY)
     _, out, _ = gridloom("describe", "tiny.yaml")
@@ -174,3 +186,13 @@ class TestDiagram:
         code, _, err = gridloom("describe", "tiny.yaml", "--diagram", "nowhere/tiny.mmd")
         assert code == 2
         assert "cannot write the diagram 'nowhere/tiny.mmd'" in err
+
+    def test_a_frame_is_around_those_stepped_together(self, gridloom: Command) -> None:
+        changes = ("--set", "fuse=true", "--set", "simulators.pv.placement=process")
+        _, out, _ = gridloom("describe", "quickstart", *changes, "--diagram", "-")
+        frame = out.partition('subgraph together0["stepped together"]\n')[2].partition("    end\n")[
+            0
+        ]
+        # All but pv, m2: what it sends has to come in before the grid, m0, and the market, m4.
+        assert frame.split() == ["m1", "m5", "m3"]
+        assert 'subgraph together1["stepped together"]\n        m0\n        m4\n    end' in out

@@ -11,8 +11,8 @@ from gridloom.controllers.milp.replay import cosine_similarity, injections, repl
 from gridloom.scenarios.reader import ScenarioDocument, read_scenario
 from gridloom.scenarios.replaying import replay_scenario
 from gridloom.simulators.errors import ScenarioError
+from gridloom.simulators.grid.choice import build_engine
 from gridloom.simulators.grid.config import EngineName
-from gridloom.simulators.grid.simulator import build_engine
 
 
 @pytest.fixture

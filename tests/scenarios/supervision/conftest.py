@@ -153,6 +153,8 @@ class Case:
         self._module = f"ours_{self.mark[:8]}"  # imported into this process, too
         (folder / f"{self._module}.py").write_text(OURS, encoding="utf-8")
         self._started: list[subprocess.Popen[str]] = []
+        self.further: dict[str, Any] = {}
+        """Other keys of the scenario."""
 
     def ours(self, *, step: str = "", at: str = "a", **keys: Any) -> Model:
         """Return a model of gridloom that runs the code ``step`` in its steps."""
@@ -166,6 +168,7 @@ class Case:
             "start": "2021-06-21T00:00:00Z",
             "duration": f"{duration_s}s",
             "simulators": simulators,
+            **self.further,
         }
         path = self.folder / "fault.yaml"
         path.write_text(json.dumps(scenario, indent=1), encoding="utf-8")

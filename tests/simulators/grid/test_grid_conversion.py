@@ -83,7 +83,7 @@ def test_a_missing_vector_group_out_of_service_does_not_matter() -> None:
     net.trafo["vector_group"] = net.trafo["vector_group"].astype(object)
     net.trafo.loc[1, "vector_group"] = None
     network = network_of(net)
-    assert network.missing_zero_sequence() == ()
+    assert network.missing_zero_sequence == ()
     engine = PowerGridModelEngine(network, unbalanced=True)
     solution = engine.solve(np.ones(1), np.zeros(1))
     assert np.isfinite(solution.bus_voltage_pu).all()

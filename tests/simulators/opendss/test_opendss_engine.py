@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gridloom.simulators.errors import ScenarioError
+from gridloom.simulators.grid.choice import build_engine
 from gridloom.simulators.grid.config import EngineName, GridConfig
 from gridloom.simulators.grid.engine import NoSolutionError, PowerFlowEngine, PowerFlowSolution
 from gridloom.simulators.grid.network import Network, network_of, read_network
 from gridloom.simulators.grid.pgm import PowerGridModelEngine
-from gridloom.simulators.grid.simulator import build_engine
 from gridloom.simulators.model import BuildContext, FloatArray
 from gridloom.simulators.opendss.engine import OpenDssEngine
 

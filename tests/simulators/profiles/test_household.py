@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gridloom.simulators.model import BuildContext, FloatArray
+from gridloom.simulators.profiles import household
 from gridloom.simulators.profiles.appliances import APPLIANCES, active_share, use_over_day
 from gridloom.simulators.profiles.household import HouseholdProfile, Households
 
@@ -190,3 +193,25 @@ def test_curves_cover_the_day() -> None:
         assert share.min() > 0
         assert share.max() < 1
     assert all(use_over_day(kind.use).max() > 0 for kind in APPLIANCES)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), houses=st.integers(1, 40))
+def test_starts_are_those_of_a_search_through_every_minute(seed: int, houses: int) -> None:
+    """The same numbers drawn, found minute by minute in what every house is expected to start."""
+    rng = np.random.default_rng(seed)
+    active, owned = rng.random((144, houses)) < 0.4, rng.random(houses) < 0.7
+    weight, starts = rng.uniform(0.1, 2.0, 1440) / 400, owned * rng.uniform(0.5, 1.5, houses)
+    if not (active & owned).any():
+        return
+    minute, house = household._starts(np.random.default_rng(seed), active, weight, starts)
+    expected = np.cumsum(np.repeat(active, 10, axis=0) * weight[:, None], axis=0) * starts
+    line = (expected + np.cumsum(expected[-1]) - expected[-1]).ravel(order="F")
+    again = np.random.default_rng(seed)
+    draws = again.random(again.poisson(line[-1])) * line[-1]
+    cell = np.searchsorted(line, draws, side="right")
+    assert (house.tolist(), minute.tolist()) == (
+        (cell // 1440).tolist(),
+        (cell % 1440).tolist(),
+    )
+    assert active[minute // 10, house].all()

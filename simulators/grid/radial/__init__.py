@@ -1,0 +1,1 @@
+"""Power flow of radial networks: a backward/forward sweep in symmetrical components."""
