@@ -25,7 +25,7 @@ NEEDS = {
     "simbench-rural": ("simbench",),
 }
 """Packages without which a scenario cannot run."""
-DURATION = {"ademis-2021": "60s", "ademis-2021-schemes": "60s", "ademis-2021-unbalanced": "30s"}
+DURATION = {"ademis-2021": "60s", "ademis-2021-schemes": "60s", "ademis-2021-unbalanced": "60s"}
 QUICK = {
     "ademis-2021": ("basic", "amas", "milp"),
     "ademis-2021-schemes": ("amas-worthwhile", "milp-mpc"),
