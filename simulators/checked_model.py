@@ -15,7 +15,7 @@ from gridloom.simulators.model import Direction, FloatArray, Inputs, Model, Outp
 
 _DOUBLE = np.dtype(np.float64)
 _LARGE = 10_000
-"""Values from which linear algebra libraries use several threads, which costs more than it saves."""
+"""Values from which linear algebra libraries use several threads, to no avail."""
 _Result = TypeVar("_Result")
 _Expectation: TypeAlias = tuple[str, tuple[int, ...], bool]
 """Name and shape of an output, and whether it may be NaN."""
