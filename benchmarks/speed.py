@@ -3,7 +3,7 @@
     python benchmarks/speed.py [--cases balanced unbalanced day 1000 10000] [--repeat 3]
 
 Every case has household load, PV, vehicles that charge without coordination, a grid and a market;
-everything is recorded. The stock stack (see
+what gridloom records by default is recorded. The stock stack (see
 `stock_stack`) is mosaik with one entity a device, pandapower and mosaik-hdf5; it is given
 gridloom's series and records voltages and currents. It runs a few steps only (`--stock-steps`):
 all times are per simulated step, from the first step until the record is closed. That all found

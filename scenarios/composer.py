@@ -22,7 +22,7 @@ from gridloom.scenarios.supervision.supervisor import Supervisor
 from gridloom.scenarios.supervision.watchdog import Watchdog
 from gridloom.scenarios.tracing import Tracing
 from gridloom.scenarios.world import World, attach_observer, connect, join, mosaik_world, start
-from gridloom.simulators.errors import SimulatorError
+from gridloom.simulators.errors import GridloomError, SimulatorError
 from gridloom.simulators.model import FloatArray, Inputs, Model, Outputs
 from gridloom.simulators.mosaik_adapter import FUSED, POPULATION, ModelSimulator
 from gridloom.simulators.phases import STEPPING, phase
@@ -152,6 +152,7 @@ class _Simulation:
         else:
             outputs = {name: simulator.sends for name, simulator in simulators.items()}
             attach_observer(world, populations, outputs, step_s, observe)
+        self._warm_up()
         around.when_started()
         with phase(STEPPING, at_top=True), around.tracing.stepping():
             world.run(until=self.duration_s, print_progress=False, shutdown=False)
@@ -159,6 +160,16 @@ class _Simulation:
         if last < self.duration_s - step_s:
             raise SimulatorError("mosaik", last, "the simulation stopped before its end")
         return world.loop.run_until_complete(self._outcome())
+
+    def _warm_up(self) -> None:
+        """Let the models of this process load what their first steps need."""
+        for name in sorted(self.models.keys() - self.surroundings.elsewhere.keys()):
+            try:
+                self.models[name].warm_up()
+            except GridloomError:
+                raise
+            except Exception as error:
+                raise SimulatorError(name, None, f"{type(error).__name__}: {error}") from error
 
     def _taken(self, name: str) -> frozenset[str] | None:
         """Return the outputs of a model that anybody takes; None if all of them."""

@@ -252,6 +252,12 @@ class Model(ABC):
         end for signals whose cell method is 'point'.
         """
 
+    def warm_up(self) -> None:  # noqa: B027 -- most are ready when they are built
+        """Load what the first step needs and is slow to load; called once before it.
+
+        Only where the model is computed, and never for a scenario that is merely looked at.
+        """
+
     def round(self, time: int, number: int, inputs: Inputs) -> Outputs | None:
         """Take part in one round of a negotiation, before the step that begins at ``time``.
 

@@ -71,6 +71,7 @@ class ServedRemote(RemoteModel):
         if theirs != port_table(self.model):
             raise PeerFailure("it serves a model with other ports: is it the same gridloom?")
         self.initial_outputs = unpack(answer["initial_outputs"])
+        await self._peer.call("setup_done", timeout_s=timeout_s)
 
     @override
     async def _advance(self, time: int, arrays: Inputs) -> Outputs:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from math import isfinite
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -98,6 +99,8 @@ def require_finite(power_kw: FloatArray, reactive_power_kvar: FloatArray) -> Non
     Raises:
         ValueError: some injection is NaN or infinite.
     """
+    if isfinite(np.vdot(power_kw, power_kw) + np.vdot(reactive_power_kvar, reactive_power_kvar)):
+        return  # at once: sums of squares are finite only if all of it is
     if not (np.isfinite(power_kw).all() and np.isfinite(reactive_power_kvar).all()):
         raise ValueError("injections must be finite")
 

@@ -32,6 +32,7 @@ FIELDS = {
     SLACK_REACTIVE_POWER.name: "slack_reactive_power_kvar",
 }
 """The fields of a `PowerFlowSolution` that outputs are made of."""
+ALL_FIELDS = frozenset(FIELDS.values())
 
 
 def grid_ports(owner: str, network: Network, *, unbalanced: bool) -> tuple[Port, ...]:

@@ -1,7 +1,8 @@
 """The grid: takes power at the connection points, sends voltages, currents and losses."""
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from contextlib import suppress
+from functools import cached_property, reduce
 from time import perf_counter
 from typing import ClassVar
 
@@ -26,7 +27,7 @@ from gridloom.simulators.grid.engine import (
     unsolved,
 )
 from gridloom.simulators.grid.network import Network, read_network
-from gridloom.simulators.grid.ports import FIELDS, grid_ports
+from gridloom.simulators.grid.ports import ALL_FIELDS, FIELDS, grid_ports
 from gridloom.simulators.grid.static import static_variables
 from gridloom.simulators.model import (
     BuildContext,
@@ -79,6 +80,8 @@ class Grid(Model):
         self.connection_points = self.network.connection_points.names
         self.unbalanced = self._solves_phases(config, self.network)
         """Whether three phases are solved."""
+        self.voltage_limits_pu = config.voltage_limits_pu
+        """Lowest and highest admissible voltage."""
         self._holds = config.on_divergence is OnDivergence.HOLD
         with phase("engine"):
             self._engine, self._solver = choose_engine(
@@ -88,6 +91,7 @@ class Grid(Model):
         self._constants = static_variables(self.network, config.voltage_limits_pu)
         self._ports = grid_ports(context.name, self.network, unbalanced=self.unbalanced)
         self._taken = frozenset(p.name for p in self._ports if p.direction is Direction.OUTPUT)
+        self._wanted = ALL_FIELDS
         mask = self.network.connection_points.phase_mask if self.unbalanced else np.ones((1, 1))
         self._phase_weights = mask / mask.sum(axis=1, keepdims=True)
         self._last_voltage_pu: FloatArray | None = None
@@ -110,15 +114,47 @@ class Grid(Model):
     @override
     def take_outputs(self, names: frozenset[str]) -> None:
         self._taken = names
+        self._wanted = frozenset(FIELDS[name] for name in names & FIELDS.keys())
+        self._want(self._wanted)
+
+    def _want(self, fields: frozenset[str]) -> None:
         if isinstance(self._engine, FrugalEngine):
-            self._engine.want(frozenset(FIELDS[name] for name in names & FIELDS.keys()))
+            self._engine.want(fields)
+
+    def solve_batch(
+        self,
+        power_kw: FloatArray,
+        reactive_power_kvar: FloatArray,
+        wanted: frozenset[str] = ALL_FIELDS,
+    ) -> PowerFlowSolution:
+        """Solve many power flows apart from any step, which they leave as it is.
+
+        Args:
+            power_kw: (time, connection_point), load convention.
+            reactive_power_kvar: likewise.
+            wanted: fields of interest; others may be NaN.
+
+        Raises:
+            ValueError: an injection is not finite.
+        """
+        self._want(wanted)
+        try:
+            return self._engine.solve_batch(power_kw, reactive_power_kvar)
+        finally:
+            self._want(self._wanted)
+
+    @override
+    def warm_up(self) -> None:
+        nothing = np.zeros(len(self.connection_points))
+        with suppress(NoSolutionError):  # the first step will say so
+            self._engine.solve(nothing, nothing)
 
     @override
     def step(self, time: int, inputs: Inputs) -> Outputs:
         power_kw = inputs[POWER.name]
-        reactive_kvar = inputs.get(REACTIVE_POWER.name, np.zeros_like(power_kw))
-        self._require_finite(time, POWER, power_kw)
-        self._require_finite(time, REACTIVE_POWER, reactive_kvar)
+        reactive_kvar = inputs.get(REACTIVE_POWER.name)
+        if reactive_kvar is None:
+            reactive_kvar = np.zeros_like(power_kw)
         try:
             solution = self._solve(power_kw, reactive_kvar)
         except NoSolutionError as error:
@@ -126,6 +162,10 @@ class Grid(Model):
                 raise self._divergence(time, power_kw, str(error)) from error
             self._unsolved_steps += 1
             return self._outputs(self._nothing_solved(), solved=False)
+        except ValueError:
+            self._require_finite(time, POWER, power_kw)
+            self._require_finite(time, REACTIVE_POWER, reactive_kvar)
+            raise
         return self._outputs(solution, solved=True)
 
     def _solve(self, power_kw: FloatArray, reactive_kvar: FloatArray) -> PowerFlowSolution:
@@ -230,7 +270,7 @@ class Grid(Model):
             BUS_VOLTAGE.name: lambda: magnitude,
             LINE_CURRENT.name: lambda: solution.line_current_a,
             LINE_POWER.name: lambda: solution.line_power_kw,
-            LINE_LOADING.name: lambda: 100.0 * solution.line_current_a.max(axis=1) / rated,
+            LINE_LOADING.name: lambda: 100.0 * _highest(solution.line_current_a) / rated,
             TRANSFORMER_LOADING.name: lambda: solution.transformer_loading_percent,
             LOSSES.name: lambda: solution.losses_kw,
             SLACK_POWER.name: lambda: solution.slack_power_kw,
@@ -238,6 +278,13 @@ class Grid(Model):
             UNSOLVED.name: lambda: np.asarray(0.0 if solved else 1.0),
         }
         return {name: output() for name, output in outputs.items() if name in self._taken}
+
+
+def _highest(by_phase: FloatArray) -> FloatArray:
+    """Return the maximum over the last axis, of few: columns at once are faster than rows."""
+    columns = np.moveaxis(by_phase, -1, 0)
+    highest: FloatArray = reduce(np.maximum, columns)
+    return highest
 
 
 def voltage_unbalance_percent(voltage: ComplexArray) -> FloatArray:

@@ -45,7 +45,7 @@ class ServedModel:
         """Whether any request has come."""
         self.stopped = asyncio.Event()
         self._methods: dict[str, Callable[..., Any]] = {
-            "setup_done": lambda _: None,
+            "setup_done": lambda simulator: simulator.model.warm_up(),
             "create": ModelSimulator.create,
             "advance": _advance,
             "negotiate": _negotiate,
