@@ -6,11 +6,13 @@ import math
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from gridloom.scenarios.coupling import Coupling
-from gridloom.scenarios.fusing import FusedSimulator, Member, Sink, fused_groups
+from gridloom.scenarios.fusing import FusedSimulator, Member, fused_groups
 from gridloom.scenarios.negotiating import Negotiation, negotiate_apart, negotiations_of
+from gridloom.scenarios.rows import Rows, Sink
 from gridloom.scenarios.supervision.guard import Guard
 from gridloom.scenarios.supervision.proxies import (
     InProcessProxy,
@@ -21,9 +23,9 @@ from gridloom.scenarios.supervision.remote import RemoteModel
 from gridloom.scenarios.supervision.supervisor import Supervisor
 from gridloom.scenarios.supervision.watchdog import Watchdog
 from gridloom.scenarios.tracing import Tracing
-from gridloom.scenarios.world import World, attach_observer, connect, join, mosaik_world, start
+from gridloom.scenarios.world import World, connect, join, mosaik_world, start
 from gridloom.simulators.errors import GridloomError, SimulatorError
-from gridloom.simulators.model import FloatArray, Inputs, Model, Outputs
+from gridloom.simulators.model import Inputs, Model, Outputs
 from gridloom.simulators.mosaik_adapter import FUSED, POPULATION, ModelSimulator
 from gridloom.simulators.phases import STEPPING, phase
 
@@ -127,11 +129,15 @@ class _Simulation:
             for name, model in models.items()
         }
         negotiations = negotiations_of(models, self.couplings)
-        fused = self._fused(simulators, watchdog, negotiations)
+        rows = Rows({name: model.step_size for name, model in models.items()}, self.sink)
+        fused = self._fused(simulators, watchdog, negotiations, rows)
         apart = models.keys() - {name for group in fused.values() for name in group.names}
         populations = {
             **{name: e for key, group in fused.items() for name, e in join(world, key, group)},
-            **{n: start(world, n, self._proxy(n, simulators[n], watchdog)) for n in sorted(apart)},
+            **{
+                name: start(world, name, self._proxy(name, simulators[name], watchdog, rows))
+                for name in sorted(apart)
+            },
         }
         for name in apart & negotiations.keys():
             self._let_negotiate(negotiations[name])
@@ -139,26 +145,14 @@ class _Simulation:
             inner = any(coupling in group.inner for group in fused.values())
             if not (inner or coupling.in_rounds):
                 connect(world, populations, coupling, self._initial_outputs(coupling))
-        step_s = math.gcd(*(model.step_size for model in models.values()))
-        last = -1
-
-        def observe(time: int, outputs: Mapping[str, Mapping[str, FloatArray]]) -> None:
-            nonlocal last
-            self.sink(time, outputs)
-            last = time
-
-        if len(fused) == 1 and not apart:
-            next(iter(fused.values())).observe(observe)
-        else:
-            outputs = {name: simulator.sends for name, simulator in simulators.items()}
-            attach_observer(world, populations, outputs, step_s, observe)
         self._warm_up()
         around.when_started()
         with phase(STEPPING, at_top=True), around.tracing.stepping():
             world.run(until=self.duration_s, print_progress=False, shutdown=False)
         around.supervisor.check()
-        if last < self.duration_s - step_s:
-            raise SimulatorError("mosaik", last, "the simulation stopped before its end")
+        if not rows.finish(self.duration_s):
+            reached_s = rows.complete_until_s
+            raise SimulatorError("mosaik", reached_s, "the simulation stopped before its end")
         return world.loop.run_until_complete(self._outcome())
 
     def _warm_up(self) -> None:
@@ -184,6 +178,7 @@ class _Simulation:
         simulators: Mapping[str, ModelSimulator],
         watchdog: Watchdog,
         negotiations: Mapping[str, Negotiation],
+        rows: Rows,
     ) -> dict[str, FusedSimulator]:
         """Return the mosaik simulators that step several models each, by their ids."""
         around = self.surroundings
@@ -211,6 +206,7 @@ class _Simulation:
                 ],
                 self.couplings,
                 senders,
+                rows,
             )
             for key, names in groups.items()
         }
@@ -254,15 +250,18 @@ class _Simulation:
         model = self.models[coupling.source]
         return model.initial_outputs() if elsewhere is None else elsewhere.initial_outputs
 
-    def _proxy(self, name: str, simulator: ModelSimulator, watchdog: Watchdog) -> MakeProxy:
+    def _proxy(
+        self, name: str, simulator: ModelSimulator, watchdog: Watchdog, rows: Rows
+    ) -> MakeProxy:
         """Return what makes mosaik's way to a model."""
-        around = self.surroundings
+        around, sent = self.surroundings, partial(rows.take, name)
         remote = around.elsewhere.get(name)
         if remote is not None:
             stopwatch = around.tracing.stopwatch(name)
-            return self._keep(name, lambda _: RemoteProxy(simulator, remote, (watchdog, stopwatch)))
+            watched = (watchdog, stopwatch)
+            return self._keep(name, lambda _: RemoteProxy(simulator, remote, watched, sent))
         guard = self._guard(name, simulator, watchdog)
-        return self._keep(name, lambda mosaik: InProcessProxy(simulator, mosaik, guard))
+        return self._keep(name, lambda mosaik: InProcessProxy(simulator, mosaik, guard, sent))
 
     def _keep(self, name: str, make: Callable[[Any], InProcessProxy | RemoteProxy]) -> MakeProxy:
         """Return what makes a proxy that those who negotiate find by its name."""

@@ -5,7 +5,7 @@ would hand them over: at once in the order of the couplings, or late by one step
 Only what comes from, or goes to, a model outside takes the way through mosaik.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import gcd
 from typing import Any, TypeAlias
@@ -17,14 +17,13 @@ from typing_extensions import override
 from gridloom.scenarios.composition import Composition
 from gridloom.scenarios.coupling import Coupling
 from gridloom.scenarios.negotiating import Negotiation, negotiate
+from gridloom.scenarios.rows import Rows
 from gridloom.scenarios.supervision.guard import Guard
 from gridloom.scenarios.supervision.placing import names_elsewhere
 from gridloom.scenarios.waiting import Link, levels, waits_for
 from gridloom.simulators.model import FloatArray, Inputs, Outputs
 from gridloom.simulators.mosaik_adapter import POPULATION, ModelSimulator
 
-Sink: TypeAlias = Callable[[int, Mapping[str, Mapping[str, FloatArray]]], None]
-"""Receives the simulation time and, by model and signal, what was sent for that time."""
 Received: TypeAlias = Mapping[str, Mapping[str, FloatArray | None]]
 """What mosaik hands over to one model: input to value by the full id of the sender."""
 
@@ -185,7 +184,11 @@ class FusedSimulator(mosaik_api_v3.Simulator):
     """A group of models as one mosaik simulator, an entity each, whose id is the model's name."""
 
     def __init__(
-        self, members: Sequence[Member], couplings: Sequence[Coupling], senders: Mapping[str, str]
+        self,
+        members: Sequence[Member],
+        couplings: Sequence[Coupling],
+        senders: Mapping[str, str],
+        rows: Rows,
     ) -> None:
         """Join models.
 
@@ -193,12 +196,13 @@ class FusedSimulator(mosaik_api_v3.Simulator):
             members: in the order of their steps.
             couplings: of all models, also those outside.
             senders: full mosaik id of every model's entity, by name.
+            rows: takes over what they send.
         """
         super().__init__(_meta(members))
         self._members = tuple(members)
         self._steps = tuple((m.name, m, m.simulator.model.step_size) for m in members)
         self._pace_s = gcd(*(step_s for _, _, step_s in self._steps))
-        self._sink: Sink | None = None
+        self._rows = rows
         self._by_name = by_name = {member.name: member for member in members}
         self.inner = frozenset(
             c for c in couplings if c.source in by_name and c.destination in by_name
@@ -211,10 +215,6 @@ class FusedSimulator(mosaik_api_v3.Simulator):
     def names(self) -> tuple[str, ...]:
         """The models' names."""
         return tuple(name for name, _, _ in self._steps)
-
-    def observe(self, sink: Sink) -> None:
-        """Call ``sink`` after every step."""
-        self._sink = sink
 
     @override
     def init(
@@ -238,8 +238,7 @@ class FusedSimulator(mosaik_api_v3.Simulator):
                 if member.negotiation is not None:
                     self._negotiate(member.negotiation, time, member.inputs(time, received))
                 member.guard.step(time, member.step, time, received)
-        if self._sink is not None:
-            self._sink(time, {member.name: member.sent for member in self._members})
+                self._rows.take(name, time, member.sent)
         return time + self._pace_s
 
     def _negotiate(self, negotiation: Negotiation, time: int, arrays: Inputs) -> None:

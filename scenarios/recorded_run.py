@@ -8,12 +8,12 @@ from typing import Self
 from gridloom.controllers.controller import Controller
 from gridloom.scenarios.composer import Outcome, Surroundings, simulate
 from gridloom.scenarios.composition import Composition
-from gridloom.scenarios.fusing import Sink
 from gridloom.scenarios.identity import run_digest
 from gridloom.scenarios.progress import show_progress, stop_on_signal
 from gridloom.scenarios.provenance import provenance
 from gridloom.scenarios.results.record import RecordedModel, RecordWriter, RunStatus
 from gridloom.scenarios.results.wall_times import ATTRIBUTE, WallTimes
+from gridloom.scenarios.rows import Sink
 from gridloom.scenarios.run_folder import Interrupted, RunFolder
 from gridloom.scenarios.supervision.blueprint import Blueprint
 from gridloom.scenarios.supervision.placing import configs, models_elsewhere

@@ -6,26 +6,23 @@ by the hash seed), no redirection of warnings and logging.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
 import mosaik
 from mosaik.proxies import LocalProxy
-from mosaik.starters import PythonStarter
 
 from gridloom.scenarios.coupling import Coupling
-from gridloom.scenarios.fusing import FusedSimulator, Sink
+from gridloom.scenarios.fusing import FusedSimulator
 from gridloom.scenarios.supervision.proxies import MakeProxy, SuppliedStarter
 from gridloom.simulators.model import FloatArray, Outputs
-from gridloom.simulators.mosaik_adapter import POPULATION, Observer
+from gridloom.simulators.mosaik_adapter import POPULATION
 
 World: TypeAlias = mosaik.World
 
 _NEVER_S = 1e9
 """Time limits are the supervision's, not mosaik's."""
-_OBSERVER = "gridloom-observer"
-"""No model's name."""
 _MOST_TRIES = 10
 
 
@@ -96,32 +93,6 @@ def connect(
         transform=coupling.transform() or _unchanged,
         **feedback,
     )
-
-
-def attach_observer(
-    world: World,
-    populations: Mapping[str, Any],
-    outputs: Mapping[str, Iterable[str]],
-    step_s: int,
-    sink: Sink,
-) -> None:
-    """Let ``sink`` receive, every ``step_s``, what the models sent once all have stepped.
-
-    Args:
-        world: where they run.
-        populations: entities by name of their model.
-        outputs: what of each model is of interest.
-        step_s: time between two calls.
-        sink: see `Sink`.
-    """
-    starter = PythonStarter(
-        Observer, kwargs={"names": tuple(outputs), "step_size": step_s, "sink": sink}
-    )
-    factory = world.start(starter, sim_id=_OBSERVER)
-    entities = getattr(factory, POPULATION).create(len(outputs))
-    for (name, signals), entity in zip(outputs.items(), entities, strict=True):
-        for signal in signals:
-            world.connect(populations[name], entity, signal)
 
 
 def _unchanged(array: FloatArray) -> FloatArray:

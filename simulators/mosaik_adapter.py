@@ -5,7 +5,7 @@ below it one child entity an element (``bus:34``, ``charging_point:LOAD1``) whos
 plain numbers, so that any third-party simulator can be connected to a single house.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import mosaik_api_v3
@@ -47,7 +47,8 @@ class ModelSimulator(CheckedModel, mosaik_api_v3.Simulator):
             for index, name in enumerate(elements.names)
         }
         self._kinds = kinds
-        self._latest: Outputs = {}
+        self.latest: Outputs = {}
+        """What the model sent in its latest step."""
         self._created = False
 
     @override
@@ -77,12 +78,12 @@ class ModelSimulator(CheckedModel, mosaik_api_v3.Simulator):
     def step(
         self, time: mosaik_api_v3.Time, inputs: mosaik_api_v3.InputData, max_advance: int
     ) -> mosaik_api_v3.Time:
-        self._latest = self.advance(time, self.receive(inputs, time))
+        self.latest = self.advance(time, self.receive(inputs, time))
         return time + self.model.step_size
 
     @override
     def get_data(self, outputs: mosaik_api_v3.OutputRequest) -> mosaik_api_v3.OutputData:
-        latest = self._latest
+        latest = self.latest
         answer: mosaik_api_v3.OutputData = {}
         for entity_id, names in outputs.items():
             if entity_id == POPULATION:
@@ -102,7 +103,7 @@ class ModelSimulator(CheckedModel, mosaik_api_v3.Simulator):
         Raises:
             SimulatorError: an output is missing, of the wrong shape, or not finite.
         """
-        self._latest = self.checked(outputs, time)
+        self.latest = self.checked(outputs, time)
         return time + self.model.step_size
 
     def receive(self, inputs: mosaik_api_v3.InputData, time: int) -> dict[str, FloatArray]:
@@ -133,64 +134,6 @@ class ModelSimulator(CheckedModel, mosaik_api_v3.Simulator):
         adds_up = self._inputs[name].signal.extensive
         changed[index] = array[index] + value if adds_up else value
         return frozen(changed)
-
-
-class Observer(mosaik_api_v3.Simulator):
-    """Hands what the models sent, once all have stepped, to a function.
-
-    ``sink(time, outputs)`` receives the latest outputs by model and signal.
-    """
-
-    def __init__(
-        self,
-        names: tuple[str, ...],
-        step_size: int,
-        sink: Callable[[int, Mapping[str, Mapping[str, FloatArray]]], None],
-    ) -> None:
-        super().__init__(
-            {
-                "api_version": "3.0",
-                "type": "time-based",
-                "models": {
-                    POPULATION: {"public": True, "params": [], "attrs": [], "any_inputs": True}
-                },
-            }
-        )
-        self._names = names
-        self._step_size = step_size
-        self._sink = sink
-
-    @override
-    def init(
-        self, sid: mosaik_api_v3.SimId, time_resolution: float = 1.0, **sim_params: Any
-    ) -> mosaik_api_v3.Meta:
-        return self.meta
-
-    @override
-    def create(
-        self, num: int, model: mosaik_api_v3.ModelName, **model_params: Any
-    ) -> list[mosaik_api_v3.CreateResult]:
-        return [{"eid": name, "type": model} for name in self._names]
-
-    @override
-    def step(
-        self, time: mosaik_api_v3.Time, inputs: mosaik_api_v3.InputData, max_advance: int
-    ) -> mosaik_api_v3.Time:
-        self._sink(
-            time,
-            {
-                model: {
-                    name: next(iter(sources.values()))
-                    for name, sources in inputs.get(model, {}).items()
-                }
-                for model in self._names
-            },
-        )
-        return time + self._step_size
-
-    @override
-    def get_data(self, outputs: mosaik_api_v3.OutputRequest) -> mosaik_api_v3.OutputData:
-        return {}
 
 
 def _named(sources: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,15 +41,20 @@ class SuppliedStarter(Starter):
 
 Negotiate: TypeAlias = Callable[[int, Inputs], Awaitable[None]]
 """Goes through the negotiation before a step, given its time and what its leader receives."""
+Sent: TypeAlias = Callable[[int, Outputs], None]
+"""Takes over what the model sent for the step that began at a time."""
 
 
 class InProcessProxy(LocalProxy):
     """A simulator in this process, whose steps the watchdog times."""
 
-    def __init__(self, simulator: ModelSimulator, mosaik_remote: MosaikProxy, guard: Guard) -> None:
+    def __init__(
+        self, simulator: ModelSimulator, mosaik_remote: MosaikProxy, guard: Guard, sent: Sent
+    ) -> None:
         super().__init__(simulator, mosaik_remote)
         self._simulator = simulator
         self._guard = guard
+        self._sent = sent
         self.negotiate: Negotiate | None = None
         """What comes before each step, if the model leads a negotiation."""
 
@@ -66,7 +71,9 @@ class InProcessProxy(LocalProxy):
         time, inputs, _ = args
         if self.negotiate is not None:
             await self.negotiate(time, simulator.receive(inputs, time))
-        return self._guard.step(time, simulator.step, *args)
+        next_step = self._guard.step(time, simulator.step, *args)
+        self._sent(time, simulator.latest)
+        return next_step
 
     @override
     async def stop(self) -> None:
@@ -81,8 +88,10 @@ class RemoteProxy(BaseProxy):
         simulator: ModelSimulator,
         remote: RemoteModel,
         guard: tuple[Watchdog, Stopwatch],
+        sent: Sent,
     ) -> None:
         super().__init__()
+        self._sent = sent
         self._watchdog, self._stopwatch = guard
         self._simulator = simulator
         self._remote = remote
@@ -119,9 +128,11 @@ class RemoteProxy(BaseProxy):
             try:
                 outputs = await self._advance(time, simulator.receive(args[1], time))
                 simulator.busy_s = self._remote.busy_s
-                return simulator.accept(outputs, time)
+                next_step = simulator.accept(outputs, time)
             finally:
                 self._stopwatch.end(self._remote.busy_s)
+            self._sent(time, simulator.latest)
+            return next_step
         if method == "setup_done":
             return await self._remote.set_up()
         return getattr(simulator, method)(*args, **kwargs)
