@@ -114,7 +114,7 @@ def main() -> int:
             line, detail = _measure(SETTINGS[name], options, Path(folder) / name)
             lines.append(line)
             details.append(detail)
-            print(f"{detail}\n", flush=True)
+            print(f"{detail}\n  {line}\n", flush=True)
     heads = ("stock", "separate", "fused", "bare loop")
     print(
         f"{'wall ms a step (stock / this)':34}" + "".join(f"{head:>19}" for head in heads), end=""
@@ -131,7 +131,7 @@ def _measure(setting: Setting, options: argparse.Namespace, folder: Path) -> tup
             setting.scenario,
             [
                 *setting.overrides,
-                "record.signals={}",
+                "record.signals=null",
                 "record.float32=false",
                 *options.overrides,
                 f"fuse={str(fuse).lower()}",

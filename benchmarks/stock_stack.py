@@ -314,7 +314,7 @@ def run_stock(case: Case, steps: int, file: Path) -> StockRun:
                 cars[i],
                 chargers[i],
                 "missing_kwh",
-                time_shifted=case.step_s,
+                time_shifted=True,
                 initial_data={"missing_kwh": vehicles.initial(i)},
             )
             world.connect(houses[i], loads[i], "p_kw", "q_kvar")

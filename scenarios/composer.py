@@ -207,6 +207,7 @@ class _Simulation:
                 self.couplings,
                 senders,
                 rows,
+                alone_until_s=None if apart or len(groups) > 1 else self.duration_s,
             )
             for key, names in groups.items()
         }

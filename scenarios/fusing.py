@@ -8,6 +8,7 @@ Only what comes from, or goes to, a model outside takes the way through mosaik.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import gcd
+from time import perf_counter
 from typing import Any, TypeAlias
 
 import mosaik_api_v3
@@ -28,6 +29,8 @@ Received: TypeAlias = Mapping[str, Mapping[str, FloatArray | None]]
 """What mosaik hands over to one model: input to value by the full id of the sender."""
 
 _NEVER = -1
+_PAUSE_S = 0.05
+"""Wall time after which signals are heeded."""
 
 
 def fused_groups(
@@ -189,6 +192,7 @@ class FusedSimulator(mosaik_api_v3.Simulator):
         couplings: Sequence[Coupling],
         senders: Mapping[str, str],
         rows: Rows,
+        alone_until_s: int | None = None,
     ) -> None:
         """Join models.
 
@@ -197,12 +201,15 @@ class FusedSimulator(mosaik_api_v3.Simulator):
             couplings: of all models, also those outside.
             senders: full mosaik id of every model's entity, by name.
             rows: takes over what they send.
+            alone_until_s: end of the simulation if there is nobody outside, who would have to see
+                every step.
         """
         super().__init__(_meta(members))
         self._members = tuple(members)
         self._steps = tuple((m.name, m, m.simulator.model.step_size) for m in members)
         self._pace_s = gcd(*(step_s for _, _, step_s in self._steps))
         self._rows = rows
+        self._alone_until_s = alone_until_s
         self._by_name = by_name = {member.name: member for member in members}
         self.inner = frozenset(
             c for c in couplings if c.source in by_name and c.destination in by_name
@@ -232,6 +239,17 @@ class FusedSimulator(mosaik_api_v3.Simulator):
     def step(
         self, time: mosaik_api_v3.Time, inputs: mosaik_api_v3.InputData, max_advance: int
     ) -> mosaik_api_v3.Time:
+        if self._alone_until_s is None:
+            self._step_all(time, inputs)
+            return time + self._pace_s
+        pause_s = perf_counter() + _PAUSE_S
+        while time < self._alone_until_s and perf_counter() < pause_s:
+            self._step_all(time, inputs)
+            time += self._pace_s
+        return time
+
+    def _step_all(self, time: int, inputs: mosaik_api_v3.InputData) -> None:
+        """Step everyone whose step begins now."""
         for name, member, step_s in self._steps:
             if time % step_s == 0:
                 received = inputs.get(name, {})
@@ -239,7 +257,6 @@ class FusedSimulator(mosaik_api_v3.Simulator):
                     self._negotiate(member.negotiation, time, member.inputs(time, received))
                 member.guard.step(time, member.step, time, received)
                 self._rows.take(name, time, member.sent)
-        return time + self._pace_s
 
     def _negotiate(self, negotiation: Negotiation, time: int, arrays: Inputs) -> None:
         def say(name: str, number: int, received: Inputs) -> Outputs | None:

@@ -107,14 +107,18 @@ class CheckedModel:
         if not isinstance(outputs, Mapping):
             raise self.failure(time, f"step returned {outputs!r:.60}, expected arrays by port name")
         found: Outputs = {}
+        vdot = np.vdot
         for name, shape, may_be_nan in expected:
             array = outputs.get(name)
-            # Done for every value of a run: NaN and infinity survive in sums.
+            # Done for every value of a run: NaN and infinity survive in sums, also of squares.
             if not (
                 type(array) is np.ndarray
                 and array.dtype is _DOUBLE
                 and array.shape == shape
-                and (may_be_nan or isfinite(_sum(array)))
+                and (
+                    may_be_nan
+                    or isfinite(vdot(array, array) if array.size < _LARGE else array.sum())
+                )
             ):
                 array = self._checked(name, shape, outputs, time)
             array.setflags(write=False)
@@ -196,14 +200,6 @@ class CheckedModel:
 def child_id(kind: str, name: str) -> str:
     """Return the entity id of one element, as in 'charging_point:LOAD1'."""
     return f"{kind}:{name}"
-
-
-def _sum(array: FloatArray) -> float:
-    """Return a sum that is finite if all values are (and none beyond 1e154): squares if few."""
-    if array.size < _LARGE:
-        return float(np.vdot(array, array))
-    total: float = np.add.reduce(array, axis=None)
-    return total
 
 
 def _first_bad(port: Port, array: FloatArray) -> str:

@@ -14,7 +14,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from types import FrameType
 from typing import ClassVar
 
@@ -25,11 +24,13 @@ _GRACE_S = 5.0
 _SIGNAL = getattr(signal, "SIGALRM", signal.SIGINT)
 
 
-@dataclass(frozen=True, eq=False)
 class _Step:
-    name: str
-    time: int | None
-    limit_s: float
+    """One step; made for every step of a run, so that it has to be cheap."""
+
+    __slots__ = ("limit_s", "name", "time")
+
+    def __init__(self, name: str, time: int | None, limit_s: float) -> None:
+        self.name, self.time, self.limit_s = name, time, limit_s
 
 
 class Watchdog:
