@@ -87,3 +87,35 @@ PLANNED_POWER = Signal(
     positive=LOAD_CONVENTION,
     may_be_nan=True,
 )
+
+# What the AC power flow says of a plan; of all its intervals in the step that makes it, else NaN
+PLAN_LINE_LOADING = Signal(
+    name="plan_line_loading_percent",
+    unit="percent",
+    long_name="highest line loading in the AC power flow of the plan made in this step",
+    may_be_nan=True,
+)
+PLAN_TRANSFORMER_LOADING = Signal(
+    name="plan_transformer_loading_percent",
+    unit="percent",
+    long_name="highest transformer loading in the AC power flow of the plan made in this step",
+    may_be_nan=True,
+)
+PLAN_VOLTAGE_LOW = Signal(
+    name="plan_voltage_low_pu",
+    unit="1",
+    long_name="lowest supply voltage in the AC power flow of the plan made in this step",
+    may_be_nan=True,
+)
+PLAN_VOLTAGE_HIGH = Signal(
+    name="plan_voltage_high_pu",
+    unit="1",
+    long_name="highest supply voltage in the AC power flow of the plan made in this step",
+    may_be_nan=True,
+)
+PLANNED_LINE_LOADING = Signal(
+    name="planned_line_loading_percent",
+    unit="percent",
+    long_name="highest line loading that the AC power flow of the plan gives for this step",
+    may_be_nan=True,
+)

@@ -13,6 +13,7 @@ from gridloom.scenarios.reader import ScenarioDocument
 from gridloom.scenarios.results.comparison.bounds import CertifiedBounds, EnergyReference
 from gridloom.scenarios.schema import RecordConfig, Scenario
 from gridloom.simulators.errors import GridloomError, Problem, ScenarioError
+from gridloom.simulators.grid.schedule import ScheduleVerdict
 from gridloom.simulators.quantities import format_duration
 
 _log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class ScenarioBounds:
             else balanced_eur + moved_eur,
             source=f"linear program (21) with perfect information, "
             f"{'' if bounds.counts_ratings else 'without limits of the grid, '}"
-            f"means over {format_duration(bounds.interval_s)}, HiGHS",
+            f"means over {format_duration(bounds.interval_s)}, HiGHS{_in_words(bounds.schedule)}",
         )
 
     def write(self, path: Path) -> None:
@@ -69,8 +70,11 @@ class ScenarioBounds:
         """
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            bounds = PerfectInformationBounds(**content.pop("bounds"))
-            return cls(bounds=bounds, **content)
+            parts = content.pop("bounds")
+            # Files of before schedules were checked have none.
+            schedule = parts.pop("schedule", None)
+            verdict = None if schedule is None else ScheduleVerdict.of_parts(schedule)
+            return cls(bounds=PerfectInformationBounds(**parts, schedule=verdict), **content)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ScenarioError(
                 Problem(
@@ -78,6 +82,15 @@ class ScenarioBounds:
                     expected="a file that 'gridloom bound --out' wrote",
                 )
             ) from error
+
+
+def _in_words(schedule: ScheduleVerdict | None) -> str:
+    """Return what to add on the schedule that reaches the bound, '' where nothing is known."""
+    if schedule is None:
+        return ""
+    if schedule.keeps_limits:
+        return "; reached by a schedule that keeps the limits in the AC power flow"
+    return "; reached by a schedule that exceeds limits in the AC power flow"
 
 
 def scenario_bounds(

@@ -23,7 +23,8 @@ from gridloom.scenarios.supervision.remote import RemoteModel
 from gridloom.scenarios.supervision.supervisor import Supervisor
 from gridloom.scenarios.supervision.watchdog import Watchdog
 from gridloom.scenarios.tracing import Tracing
-from gridloom.scenarios.world import World, connect, join, mosaik_world, start
+from gridloom.scenarios.waiting import companies
+from gridloom.scenarios.world import World, connect, join, keep_together, mosaik_world, start
 from gridloom.simulators.errors import GridloomError, SimulatorError
 from gridloom.simulators.model import Inputs, Model, Outputs
 from gridloom.simulators.mosaik_adapter import FUSED, POPULATION, ModelSimulator
@@ -145,6 +146,7 @@ class _Simulation:
             inner = any(coupling in group.inner for group in fused.values())
             if not (inner or coupling.in_rounds):
                 connect(world, populations, coupling, self._initial_outputs(coupling))
+        self._keep_together(world, populations, simulators, fused)
         self._warm_up()
         around.when_started()
         with phase(STEPPING, at_top=True), around.tracing.stepping():
@@ -164,6 +166,23 @@ class _Simulation:
                 raise
             except Exception as error:
                 raise SimulatorError(name, None, f"{type(error).__name__}: {error}") from error
+
+    def _keep_together(
+        self,
+        world: World,
+        populations: Mapping[str, Any],
+        simulators: Mapping[str, ModelSimulator],
+        fused: Mapping[str, FusedSimulator],
+    ) -> None:
+        """Let no model run ahead of others with which it exchanges nothing."""
+        pairs = [(c.source, c.destination) for c in self.couplings if not c.in_rounds]
+        pairs += [(group.names[0], name) for group in fused.values() for name in group.names]
+        found = companies(self.models, pairs)
+        if len(found) > 1:
+            leaders = (next((n for n in sorted(c) if simulators[n].sends), "") for c in found)
+            outputs = {name: simulators[name].sends[0] for name in leaders if name}
+            step_s = math.gcd(*(model.step_size for model in self.models.values()))
+            keep_together(world, populations, outputs, step_s)
 
     def _taken(self, name: str) -> frozenset[str] | None:
         """Return the outputs of a model that anybody takes; None if all of them."""

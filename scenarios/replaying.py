@@ -13,8 +13,6 @@ from gridloom.scenarios.reader import ScenarioDocument
 from gridloom.scenarios.schema import Scenario
 from gridloom.scenarios.types import find_type
 from gridloom.simulators.errors import Problem, ScenarioError, SolveError
-from gridloom.simulators.grid.choice import build_engine
-from gridloom.simulators.grid.config import GridConfig
 from gridloom.simulators.grid.simulator import Grid
 from gridloom.simulators.model import BuildContext, FloatArray
 from gridloom.simulators.profiles.wide_csv import read_series
@@ -69,10 +67,7 @@ def replay_scenario(
         setpoints_kw, source = _read(schedule, planner.case, scenario), str(schedule)
     length_s = planner.case.interval_s if interval_s is None else interval_s
     power_kw, reactive_kvar = _injections(planner.case, setpoints_kw, length_s)
-    config = scenario.simulators[grid.name]
-    assert isinstance(config, GridConfig)  # noqa: S101 -- a Grid was made of it
-    engine = build_engine(config.engine, grid.network, unbalanced=grid.unbalanced)
-    replay = replay_plan(grid, engine, power_kw, reactive_kvar, interval_s=length_s)
+    replay = replay_plan(grid, power_kw, reactive_kvar, interval_s=length_s)
     return ReplayedScenario(scenario=scenario, source=source, interval_s=length_s, replay=replay)
 
 

@@ -84,6 +84,16 @@ def loops(links: Sequence[LinkT]) -> list[Loop[LinkT]]:
     return list(found.values())
 
 
+def companies(names: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[frozenset[str]]:
+    """Return those that are connected by pairs, directly or not, as one set each."""
+    found = [frozenset([name]) for name in names]
+    for pair in pairs:
+        joined = [company for company in found if not company.isdisjoint(pair)]
+        found = [company for company in found if company not in joined]
+        found.append(frozenset[str]().union(*joined))
+    return found
+
+
 def _destinations(links: Iterable[Link]) -> dict[str, tuple[str, ...]]:
     """Return to whom each sends, in the order of the couplings."""
     found: dict[str, dict[str, None]] = {}

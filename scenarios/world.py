@@ -12,15 +12,18 @@ from typing import Any, TypeAlias
 
 import mosaik
 from mosaik.proxies import LocalProxy
+from mosaik.starters import PythonStarter
 
 from gridloom.scenarios.coupling import Coupling
 from gridloom.scenarios.fusing import FusedSimulator
 from gridloom.scenarios.supervision.proxies import MakeProxy, SuppliedStarter
 from gridloom.simulators.model import FloatArray, Outputs
-from gridloom.simulators.mosaik_adapter import POPULATION
+from gridloom.simulators.mosaik_adapter import POPULATION, Pacemaker
 
 World: TypeAlias = mosaik.World
 
+_PACEMAKER = "gridloom-pacemaker"
+"""No model's name."""
 _NEVER_S = 1e9
 """Time limits are the supervision's, not mosaik's."""
 _MOST_TRIES = 10
@@ -93,6 +96,23 @@ def connect(
         transform=coupling.transform() or _unchanged,
         **feedback,
     )
+
+
+def keep_together(
+    world: World, populations: Mapping[str, Any], outputs: Mapping[str, str], step_s: int
+) -> None:
+    """Let nobody run ahead of the others although they exchange nothing.
+
+    Args:
+        world: where they run.
+        populations: entities by name of their model.
+        outputs: one output each of models that would run on their own, by model.
+        step_s: how far they may be apart.
+    """
+    starter = PythonStarter(Pacemaker, kwargs={"step_size": step_s})
+    pacemaker = getattr(world.start(starter, sim_id=_PACEMAKER), POPULATION)()
+    for name, output in outputs.items():
+        world.connect(populations[name], pacemaker, output)
 
 
 def _unchanged(array: FloatArray) -> FloatArray:

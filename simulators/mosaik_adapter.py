@@ -136,6 +136,44 @@ class ModelSimulator(CheckedModel, mosaik_api_v3.Simulator):
         return frozen(changed)
 
 
+class Pacemaker(mosaik_api_v3.Simulator):
+    """Keeps together simulators that exchange nothing: mosaik lets nobody run ahead of it."""
+
+    def __init__(self, step_size: int) -> None:
+        model: mosaik_api_v3.types.ModelDescription = {
+            "public": True,
+            "params": [],
+            "attrs": [],
+            "any_inputs": True,
+        }
+        super().__init__(
+            {"api_version": "3.0", "type": "time-based", "models": {POPULATION: model}}
+        )
+        self._step_size = step_size
+
+    @override
+    def init(
+        self, sid: mosaik_api_v3.SimId, time_resolution: float = 1.0, **sim_params: Any
+    ) -> mosaik_api_v3.Meta:
+        return self.meta
+
+    @override
+    def create(
+        self, num: int, model: mosaik_api_v3.ModelName, **model_params: Any
+    ) -> list[mosaik_api_v3.CreateResult]:
+        return [{"eid": POPULATION, "type": model}]
+
+    @override
+    def step(
+        self, time: mosaik_api_v3.Time, inputs: mosaik_api_v3.InputData, max_advance: int
+    ) -> mosaik_api_v3.Time:
+        return time + self._step_size
+
+    @override
+    def get_data(self, outputs: mosaik_api_v3.OutputRequest) -> mosaik_api_v3.OutputData:
+        return {}
+
+
 def _named(sources: Mapping[str, Any]) -> dict[str, Any]:
     """Return values by sender, who is called the same whether fused or not."""
     named = {}

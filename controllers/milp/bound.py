@@ -42,7 +42,10 @@ from gridloom.controllers.milp.options import (
 )
 from gridloom.controllers.milp.outer_grid import widened
 from gridloom.controllers.milp.portfolio import Portfolio
+from gridloom.controllers.milp.problem import PlanningProblem
 from gridloom.simulators.errors import Problem, ScenarioError, SolveError
+from gridloom.simulators.grid.schedule import ScheduleVerdict, check_schedule
+from gridloom.simulators.grid.simulator import Grid
 from gridloom.simulators.market import ImbalanceMarket
 from gridloom.simulators.model import FloatArray, Model
 from gridloom.simulators.signals import LOSSES, POWER, REACTIVE_POWER
@@ -71,6 +74,9 @@ class PerfectInformationBounds:
     """Whether the limits of the grid count; otherwise there is none, or no proof for it."""
     interval_s: int
     """Length of the intervals of the means."""
+    schedule: ScheduleVerdict | None = None
+    """How a schedule that reaches `energy_adjusted_cost_eur` fares in the AC power flow, by its
+    means over the intervals; None where there is no grid of ours."""
 
 
 def perfect_information_bounds(
@@ -98,30 +104,42 @@ def perfect_information_bounds(
     value = energy_value_eur_per_mwh
     value = case.portfolio.mean_price_eur_per_mwh if value is None else value
 
-    def least(objective: Objective, *, speculation: bool = True) -> float | None:
+    def best(objective: Objective, *, speculation: bool = True) -> _Optimum | None:
         foresight = PerfectForesight(replace(case, speculation=speculation), futures)
-        return _least_eur(foresight, objective, value, graph)
+        return _optimum(foresight.relaxed(), objective, value, graph)
 
     stays = PerfectForesight(case, futures).stays
     drawn_kwh = float(stays.uncoordinated_kwh(case.run_edges_s).sum())
     gained_kwh = stays.charge_efficiency * drawn_kwh
     gained_eur = value * gained_kwh * _EUR_PER_MWH_TO_KWH
     with_energy, cost, shortage = (
-        least(each) for each in (Objective.COST_AND_ENERGY, Objective.COST, Objective.SHORTAGE)
+        best(each) for each in (Objective.COST_AND_ENERGY, Objective.COST, Objective.SHORTAGE)
     )
     if with_energy is None or cost is None or shortage is None:
         raise SolveError("bound", 0, "infeasible", "no schedule keeps all limits of this case")
-    balanced = least(Objective.COST_AND_ENERGY, speculation=False)
+    balanced = best(Objective.COST_AND_ENERGY, speculation=False)
     return PerfectInformationBounds(
-        energy_adjusted_cost_eur=with_energy + gained_eur,
-        energy_adjusted_cost_no_speculation_eur=None if balanced is None else balanced + gained_eur,
-        imbalance_cost_eur=cost,
-        shortage_cost_eur=shortage,
+        energy_adjusted_cost_eur=with_energy.bound_eur + gained_eur,
+        energy_adjusted_cost_no_speculation_eur=None
+        if balanced is None
+        else balanced.bound_eur + gained_eur,
+        imbalance_cost_eur=cost.bound_eur,
+        shortage_cost_eur=shortage.bound_eur,
         energy_value_eur_per_mwh=value,
         uncoordinated_energy_kwh=_arrival_kwh(case) + gained_kwh,
         counts_ratings=graph is not None,
         interval_s=interval_s,
+        schedule=_verdict(models, with_energy, interval_s),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Optimum:
+    """The optimum of one objective, and a schedule that reaches it."""
+
+    bound_eur: float
+    injections: tuple[FloatArray, FloatArray]
+    """Active and reactive power: (connection_point, interval) each."""
 
 
 def _case(models: Mapping[str, Model], duration_s: int, interval_s: int) -> PlanningCase:
@@ -196,9 +214,9 @@ def _peak_kva(case: PlanningCase) -> FloatArray:
     return np.hypot(peak[POWER.name], peak[REACTIVE_POWER.name])
 
 
-def _least_eur(
-    foresight: PerfectForesight, objective: Objective, value: float, graph: FlowGraph | None
-) -> float | None:
+def _optimum(
+    problem: PlanningProblem, objective: Objective, value: float, graph: FlowGraph | None
+) -> _Optimum | None:
     """Return the proven lower bound of an objective; None where nothing keeps the limits."""
     # Solvers are slow to import, and this module is imported for its results' type as well.
     from gridloom.controllers.milp.planner import Planner
@@ -210,12 +228,22 @@ def _least_eur(
         binaries=Binaries.NEVER,
         tie_break=False,
     )
-    outcome = Planner(options, graph).solve(foresight.relaxed())
+    outcome = Planner(options, graph).solve(problem)
     if not isinstance(outcome, NoSolution):
-        return outcome.bound_eur
+        return _Optimum(bound_eur=outcome.bound_eur, injections=problem.injections(outcome.plan))
     if outcome.status is Status.INFEASIBLE:
         return None
     raise SolveError("bound", 0, outcome.status, outcome.cause)
+
+
+def _verdict(
+    models: Mapping[str, Model], optimum: _Optimum, interval_s: int
+) -> ScheduleVerdict | None:
+    """Return what the AC power flow says of a schedule; None without a grid of ours."""
+    grid = next((model for model in models.values() if isinstance(model, Grid)), None)
+    if grid is None:
+        return None
+    return check_schedule(grid, *optimum.injections, interval_s).verdict
 
 
 def _arrival_kwh(case: PlanningCase) -> float:

@@ -84,6 +84,9 @@ class MilpConfig(ControllerConfig):
     """Whether a plan respects the grid's voltage limits."""
     voltage_margin_pu: Fraction = 0.0
     """How far within the voltage limits it stays."""
+    check_plans: bool = True
+    """Whether each plan is solved in the AC power flow, in one batch, and what comes of it
+    recorded; where there is a `grid` (or `opendss`). Plans do not depend on it."""
     battery_price_eur_per_kwh: NonNegative = 0.0
     """Price of a new battery, which makes use cost (ageing, eqs. 15-16); 0 ignores it."""
     binaries: Binaries = Binaries.AUTO

@@ -24,9 +24,10 @@ from gridloom.controllers.milp.exogenous import Surroundings, connection_points
 from gridloom.controllers.milp.expectations import GridExpectations
 from gridloom.controllers.milp.forecasting import ForecastForesight
 from gridloom.controllers.milp.foresight import PerfectForesight, PlanningForesight
-from gridloom.controllers.milp.linear_flow import LinearGrid
+from gridloom.controllers.milp.linear_flow import linear_grid
 from gridloom.controllers.milp.network import FlowGraph, flow_graph
 from gridloom.controllers.milp.options import NetworkDetail
+from gridloom.controllers.milp.plan_checks import PlanChecks
 from gridloom.controllers.milp.portfolio import Portfolio
 from gridloom.controllers.telemetry import (
     MESSAGE_BYTES,
@@ -38,8 +39,8 @@ from gridloom.controllers.telemetry import (
     SOLVE_STATUS,
     SOLVE_TIME,
 )
-from gridloom.simulators.errors import ScenarioError, SolveError, listing
-from gridloom.simulators.model import Direction, FloatArray, Model
+from gridloom.simulators.errors import SolveError, listing
+from gridloom.simulators.model import Direction, FloatArray
 from gridloom.simulators.quantities import SECONDS_PER_HOUR
 from gridloom.simulators.signals import (
     DEPARTURE,
@@ -108,9 +109,10 @@ class Milp(Controller):
         self.case.require_consistent()
         grid = next((m for m in context.models.values() if m.offers_connection_points), None)
         plans_grid = config.network is not NetworkDetail.NONE
-        self._grid = None if grid is None else _linear_grid(grid, required=plans_grid)
+        self._grid = None if grid is None else linear_grid(grid, required=plans_grid)
         self._graph = self._flow_graph()
-        self._expectations = GridExpectations(self._grid, self.case.points)
+        self._checks = PlanChecks(grid if config.check_plans else None, config.interval)
+        self._expectations = GridExpectations(self._grid, self.case.points, self._checks)
         self._ports = (*self._ports, *self._expectations.ports)
         self._planning: Planning | None = None
         self._planned: Planned | None = None
@@ -264,10 +266,11 @@ class Milp(Controller):
 
     @override
     def summary(self) -> Mapping[str, float]:
-        """Return how many plans were made, how many with relaxed limits, and the nodes it took."""
+        """Return how many plans were made, what it took, and how many overload a line in AC."""
         counters = {} if self._planning is None else self._planning.counters
         names = ("solves", "relaxed_solves", "solves_without_plan", "branch_and_bound_nodes")
-        return {name: float(counters.get(name, 0)) for name in names}
+        solves = {name: float(counters.get(name, 0)) for name in names}
+        return solves | {name: float(count) for name, count in self._checks.counters.items()}
 
     @override
     def remarks(self) -> tuple[str, ...]:
@@ -288,13 +291,3 @@ class Milp(Controller):
                 "at once equals to do neither"
             )
         return tuple(remarks)
-
-
-def _linear_grid(grid: Model, *, required: bool) -> LinearGrid | None:
-    """Return the grid as plans see it; None for one that they cannot see and need not."""
-    try:
-        return LinearGrid(grid)
-    except ScenarioError:
-        if required:
-            raise
-        return None

@@ -73,13 +73,10 @@ class Foreseen:
 
     def injections(self, plan: Plan) -> tuple[FloatArray, FloatArray]:
         """Return active and reactive power that the plan expects: (connection_point, interval)."""
-        problem = self.problem
-        kw, kvar = problem.exogenous_kw.copy(), problem.exogenous_kvar.copy()
-        np.add.at(kw, problem.storages.point, plan.power_kw)
-        np.add.at(kvar, problem.storages.point, plan.reactive_power_kvar)
+        kw, kvar = self.problem.injections(plan)
         overstated_kw = self.partial.power_kw - self.partial.mean_kw
         np.subtract.at(kw, self.point_of_place, overstated_kw)
-        np.subtract.at(kvar, self.point_of_place, overstated_kw * problem.storages.tan_phi)
+        np.subtract.at(kvar, self.point_of_place, overstated_kw * self.problem.storages.tan_phi)
         return kw, kvar
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gridloom.simulators.errors import ScenarioError
 from gridloom.simulators.grid.feeder import Feeder
 from gridloom.simulators.model import Direction, FloatArray, Model, Port
 from gridloom.simulators.signals import BUS_VOLTAGE, LINE_CURRENT, Signal
@@ -84,6 +85,16 @@ class LinearGrid:
         nominal_kv = self._line_kv[:, np.newaxis, np.newaxis] * (np.sqrt(3) / phases)
         current_a: FloatArray = np.hypot(active, reactive) / nominal_kv
         return current_a
+
+
+def linear_grid(grid: Model, *, required: bool) -> LinearGrid | None:
+    """Return the grid as plans see it; None for one that they cannot see and need not."""
+    try:
+        return LinearGrid(grid)
+    except ScenarioError:
+        if required:
+            raise
+        return None
 
 
 def _output(grid: Model, signal: Signal) -> Port:

@@ -115,6 +115,13 @@ class PlanningProblem:
         """Length of an interval."""
         return self.interval_s / SECONDS_PER_HOUR
 
+    def injections(self, plan: "Plan") -> tuple[FloatArray, FloatArray]:
+        """Return active and reactive power under a plan: (connection_point, interval)."""
+        kw, kvar = self.exogenous_kw.copy(), self.exogenous_kvar.copy()
+        np.add.at(kw, self.storages.point, plan.power_kw)
+        np.add.at(kvar, self.storages.point, plan.reactive_power_kvar)
+        return kw, kvar
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:

@@ -12,23 +12,11 @@ import numpy as np
 from gridloom.controllers.milp.case import PlanningCase
 from gridloom.controllers.milp.linear_flow import LinearGrid
 from gridloom.controllers.milp.stays import stays_of_sessions
-from gridloom.simulators.grid.engine import PowerFlowEngine, PowerFlowSolution
-from gridloom.simulators.model import FloatArray, Model, Outputs
+from gridloom.simulators.grid.extremes import Extreme, ExtremeSearch
+from gridloom.simulators.grid.schedule import ScheduleCheck, ScheduleTally, power_flows
+from gridloom.simulators.grid.simulator import Grid
+from gridloom.simulators.model import FloatArray, Outputs
 from gridloom.simulators.quantities import SECONDS_PER_HOUR
-
-_AT_ONCE = 1024
-"""Power flows solved in one batch, to bound the memory."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Extreme:
-    """The largest value of something, and where and when it was."""
-
-    value: float
-    """NaN if nothing was solved."""
-    element: str = ""
-    time_s: int = 0
-    """Seconds since the start of the run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,68 +27,46 @@ class Replay:
     """Of the power drawn from the external grid."""
     linear_slack_kw: FloatArray
     """(interval,)"""
-    slack_kw: FloatArray
-    """(interval,), NaN where there is no solution."""
-    current_error_a: Extreme
-    """Largest difference of a line current, of the phase where it is."""
-    voltage_error_pu: Extreme
+    current_error_a: Extreme | None
+    """Largest difference of a line current, of the phase where it is; None if nothing is solved."""
+    voltage_error_pu: Extreme | None
     """Largest difference of a bus voltage, likewise."""
-    loading_percent: Extreme
-    """Most loaded line in the AC power flow."""
-    unsolved: int
-    """Intervals without a solution."""
+    check: ScheduleCheck
+    """What the AC power flow says."""
 
 
 def replay_plan(
-    grid: Model,
-    engine: PowerFlowEngine,
-    power_kw: FloatArray,
-    reactive_power_kvar: FloatArray,
-    *,
-    interval_s: int,
+    grid: Grid, power_kw: FloatArray, reactive_power_kvar: FloatArray, *, interval_s: int
 ) -> Replay:
     """Solve injections by the AC power flow and by the linear model of plans.
 
     Args:
-        grid: for its constants and names.
-        engine: of the same grid.
+        grid: whose engine solves them.
         power_kw: (connection_point, interval), load convention.
         reactive_power_kvar: likewise.
         interval_s: length of the intervals.
     """
     linear = LinearGrid(grid)
-    told = {each.name: each.values for each in grid.static()}
-    rated_a = np.asarray(told["line_rated_current_a"], dtype=np.float64)
-    slack: list[tuple[FloatArray, FloatArray]] = []
-    worst: dict[str, Extreme] = {
-        name: Extreme(value=np.nan) for name in ("current", "voltage", "loading")
-    }
-    for first in range(0, power_kw.shape[1], _AT_ONCE):
-        chunk = slice(first, first + _AT_ONCE)
-        solved = engine.solve_batch(power_kw[:, chunk].T, reactive_power_kvar[:, chunk].T)
+    tally = ScheduleTally(grid, interval_s)
+    current = ExtremeSearch(linear.feeder.line_names, interval_s)
+    voltage = ExtremeSearch(linear.feeder.bus_names, interval_s)
+    linear_kw = []
+    for first, solved in power_flows(grid, power_kw, reactive_power_kvar):
+        tally.add(first, solved)
+        chunk = slice(first, first + len(solved.slack_power_kw))
         expected = linear.flows(power_kw[:, chunk], reactive_power_kvar[:, chunk])
-        slack.append((expected.slack_power_kw, solved.slack_power_kw))
-        lines, buses = linear.feeder.line_names, linear.feeder.bus_names
-        found = {
-            "current": (expected.line_current_a - _by_element(solved.line_current_a), lines),
-            "voltage": (expected.bus_voltage_pu - _by_element(_magnitude(solved)), buses),
-            "loading": (
-                100.0 * _by_element(solved.line_current_a) / rated_a[:, np.newaxis, np.newaxis],
-                lines,
-            ),
-        }
-        for name, (values, names) in found.items():
-            here = _extreme(np.abs(values), names, first, interval_s)
-            worst[name] = here if not worst[name].value >= here.value else worst[name]
-    linear_kw, slack_kw = (np.concatenate(part) for part in zip(*slack, strict=True))
+        linear_kw.append(expected.slack_power_kw)
+        actual_pu = np.abs(solved.bus_voltage_pu)
+        current.add(np.abs(_by_time(expected.line_current_a) - solved.line_current_a), first)
+        voltage.add(np.abs(_by_time(expected.bus_voltage_pu) - actual_pu), first)
+    check = tally.check()
+    linear_slack_kw = np.concatenate([np.zeros(0), *linear_kw])
     return Replay(
-        cosine_similarity=cosine_similarity(linear_kw, slack_kw),
-        linear_slack_kw=linear_kw,
-        slack_kw=slack_kw,
-        current_error_a=worst["current"],
-        voltage_error_pu=worst["voltage"],
-        loading_percent=worst["loading"],
-        unsolved=int(np.isnan(slack_kw).sum()),
+        cosine_similarity=cosine_similarity(linear_slack_kw, check.slack_power_kw),
+        linear_slack_kw=linear_slack_kw,
+        current_error_a=current.found,
+        voltage_error_pu=voltage.found,
+        check=check,
     )
 
 
@@ -148,23 +114,6 @@ def cosine_similarity(first: FloatArray, second: FloatArray) -> float:
     return float(x @ y) / length if length else np.nan
 
 
-def _magnitude(solved: PowerFlowSolution) -> FloatArray:
-    magnitude: FloatArray = np.abs(solved.bus_voltage_pu)
-    return magnitude
-
-
-def _by_element(values: FloatArray) -> FloatArray:
-    """Reorder (time, element, phase) to (element, phase, time)."""
-    return np.moveaxis(values, 0, -1)
-
-
-def _extreme(values: FloatArray, names: tuple[str, ...], first: int, interval_s: int) -> Extreme:
-    """Return the largest of (element, phase, interval), of which the first is given."""
-    if not np.isfinite(values).any():
-        return Extreme(value=np.nan)
-    at = np.unravel_index(int(np.nanargmax(values)), values.shape)
-    return Extreme(
-        value=float(values[at]),
-        element=names[int(at[0])],
-        time_s=(first + int(at[-1])) * interval_s,
-    )
+def _by_time(values: FloatArray) -> FloatArray:
+    """Reorder (element, phase, time) to (time, element, phase)."""
+    return np.moveaxis(values, -1, 0)

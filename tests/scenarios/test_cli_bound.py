@@ -1,6 +1,8 @@
 """`gridloom bound` and `gridloom replay` as a user meets them."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -62,6 +64,41 @@ def test_bounds_are_printed_and_kept(gridloom: Command, street: Path, tmp_path: 
     assert f"{read.bounds.energy_adjusted_cost_eur:.4f}" in out
 
 
+def test_the_schedule_of_the_bound_is_checked(gridloom: Command, street: Path) -> None:
+    """One vehicle and 1 kW a house in a grid for 200 kVA; then with ratings below that."""
+    code, out, _ = gridloom("bound", str(street))
+    assert code == 0
+    told = " ".join(out.split())
+    assert "A schedule that reaches J, in the AC power flow, means over 1min" in told
+    assert "highest line loading" in told
+    assert "It keeps the limits: the bound is attainable" in told
+    ratings = "simulators.grid.line_ratings_a={line1: 1}"
+    _, out, _ = gridloom("bound", str(street), "--set", ratings)
+    assert "time with an overloaded line" in out
+    assert "may not be attainable" in out
+
+
+def test_bounds_of_before_schedules_were_checked_are_read(
+    gridloom: Command, street: Path, tmp_path: Path
+) -> None:
+    kept = tmp_path / "bounds.json"
+    gridloom("bound", str(street), "--out", str(kept))
+    new = ScenarioBounds.read(kept)
+    content = json.loads(kept.read_text())
+    del content["bounds"]["schedule"]
+    kept.write_text(json.dumps(content))
+    old = ScenarioBounds.read(kept)
+    assert old.bounds == replace(new.bounds, schedule=None)
+    assert new.certified().source == (
+        old.certified().source
+        + "; reached by a schedule that keeps the limits in the AC power flow"
+    )
+    content["bounds"]["schedule"] = {"x": 1}
+    kept.write_text(json.dumps(content))
+    with pytest.raises(ScenarioError, match="holds no bounds"):
+        ScenarioBounds.read(kept)
+
+
 def test_variants_share_their_bounds(street: Path) -> None:
     document = read_scenario(street)
     assert scenario_bounds(document, "basic") == scenario_bounds(document, "planned")
@@ -113,6 +150,8 @@ def test_a_plan_is_replayed(gridloom: Command, street: Path) -> None:
     assert (code, err) == (0, "")
     assert "street planned: plan in the AC power flow, means over 1min" in " ".join(out.split())
     assert "cosine similarity" in out
+    assert "highest transformer loading" in out
+    assert "lowest voltage" in out
 
 
 @pytest.mark.parametrize(

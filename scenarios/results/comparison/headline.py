@@ -62,6 +62,8 @@ _COORDINATION: _Rows = (
     ("plan_cosine_similarity", _ALWAYS, "plan's cosine similarity"),
     ("plan_worst_line_current_difference_a", _DETAIL, ""),
     ("plan_worst_voltage_difference_pu", _DETAIL, ""),
+    ("plan_line_loading_max_percent", _DETAIL, "plan's highest line loading, AC"),
+    ("plan_line_loading_simulated_max_percent", _DETAIL, "the same intervals, simulated"),
 )
 _STORAGE = "Vehicles and storage"
 _GROUPS = {"Voltage": "Grid", "EV": _STORAGE, "Storage": _STORAGE}

@@ -6,6 +6,7 @@ import numpy as np
 
 from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
 from gridloom.scenarios.results.recording import Recording
+from gridloom.simulators.grid.line_use import LineUse
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.quantities import SECONDS_PER_HOUR
 from gridloom.simulators.signals import (
@@ -88,17 +89,13 @@ def grid_kpis(grid: Recording) -> list[Kpi]:
 def line_kpis(grid: Recording) -> list[Kpi]:
     """Return loading and overload of the lines: over all, and of the most loaded ones.
 
-    - loading: highest current of any phase over the rated current;
-    - overload duration: time with a current above the rating;
-    - overload energy: sum (V / sqrt(3)) (I - I_rated) dt over the phases and the time in which
-      their current I exceeds the rating, with the nominal voltage V between phases: apparent
-      energy. A balanced current counts for three phases.
+    See `LineUse` for the definitions.
 
     Lines that never reach 80 % are not listed on their own, and at most ten are.
     """
     if "line_rated_current_a" not in grid or not grid.rows.sizes["line"]:
         return []
-    loading = _accumulate(grid)
+    loading = _loading(grid)
     # Without a rating or a solution nobody knows whether there was an overload.
     known = np.isfinite(loading.percent).any()
     kpis = [
@@ -151,31 +148,17 @@ class _LineLoading:
         return [int(line) for line in order if percent[line] >= _LISTED_FROM_PERCENT]
 
 
-def _accumulate(grid: Recording) -> _LineLoading:
-    rated_a = grid.values("line_rated_current_a")
-    highest_a = np.full(len(rated_a), np.nan)
-    overload_s = np.zeros(len(rated_a))
-    excess_as = np.zeros(len(rated_a))
-    any_overload_s = 0.0
-    phases = grid.rows[LINE_CURRENT.name].shape[2]
+def _loading(grid: Recording) -> _LineLoading:
+    use = LineUse(grid.values("line_rated_current_a"), grid.step_s)
     for phase_current_a in grid.blocks(LINE_CURRENT.name):
-        # Balanced, one current stands for three phases.
-        excess_a = np.fmax(phase_current_a - rated_a[:, None], 0.0).sum(axis=2) * (3 / phases)
-        current_a = np.fmax.reduce(phase_current_a, axis=2)
-        overloaded = excess_a > 0
-        highest_a = np.fmax(highest_a, np.fmax.reduce(current_a, axis=0))
-        overload_s += overloaded.sum(axis=0) * grid.step_s
-        excess_as += excess_a.sum(axis=0) * grid.step_s
-        any_overload_s += np.count_nonzero(overloaded.any(axis=1)) * grid.step_s
+        use.add(phase_current_a)
     nominal_kv = _nominal_voltage_kv(grid)
     return _LineLoading(
-        percent=100.0 * highest_a / rated_a,
-        highest_a=highest_a,
-        overload_s=overload_s,
-        overload_kvah=None
-        if nominal_kv is None
-        else nominal_kv / np.sqrt(3.0) * excess_as / SECONDS_PER_HOUR,
-        any_overload_s=any_overload_s,
+        percent=use.percent,
+        highest_a=use.highest_a,
+        overload_s=use.overload_s,
+        overload_kvah=None if nominal_kv is None else use.overload_kvah(nominal_kv),
+        any_overload_s=use.any_overload_s,
     )
 
 

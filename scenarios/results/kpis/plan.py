@@ -2,7 +2,8 @@
 
 The cosine similarity of the exchange with the external grid is the measure of Zafar et al., ISGT
 Europe 2021, for the MILP's linear grid model. It tells of the shape and not of the size, so the
-worst line current and voltage are told beside it.
+worst line current and voltage are told beside it. Where plans are solved in the AC power flow, the
+loading they gave there stands beside the simulated one: what is between them was not foreseen.
 """
 
 from math import lcm
@@ -13,6 +14,7 @@ import numpy as np
 from gridloom.controllers.telemetry import (
     PLANNED_BUS_VOLTAGE,
     PLANNED_LINE_CURRENT,
+    PLANNED_LINE_LOADING,
     PLANNED_SLACK_POWER,
 )
 from gridloom.scenarios.results.kpis.decisions import controllers_of
@@ -43,6 +45,18 @@ _VOLTAGE = Indicator(
     group="Coordination",
     label="largest error of a planned voltage, pu",
 )
+_PLANNED_LOADING = Indicator(
+    name="plan_line_loading_max_percent",
+    unit="percent",
+    group="Coordination",
+    label="highest line loading of the plans that were followed, AC power flow",
+)
+_SIMULATED_LOADING = Indicator(
+    name="plan_line_loading_simulated_max_percent",
+    unit="percent",
+    group="Coordination",
+    label="highest line loading in the same intervals, simulated means",
+)
 
 
 def plan_kpis(record: "xr.DataTree", grid: Recording) -> list[Kpi]:
@@ -53,7 +67,8 @@ def plan_kpis(record: "xr.DataTree", grid: Recording) -> list[Kpi]:
 
     - cosine similarity = sum p q / sqrt(sum p^2 sum q^2) of planned p and actual q;
     - largest errors: max |planned - actual| over intervals, elements and phases, in total and of
-      the element where it is.
+      the element where it is;
+    - highest line loadings: of any line and phase, of the intervals that plans gave one for.
     """
     controllers = controllers_of(record)
     kpis: list[Kpi] = []
@@ -63,6 +78,7 @@ def plan_kpis(record: "xr.DataTree", grid: Recording) -> list[Kpi]:
             kpis += _similarity(controller, grid, of)
         kpis += _largest_error(controller, grid, (PLANNED_LINE_CURRENT, LINE_CURRENT), _CURRENT, of)
         kpis += _largest_error(controller, grid, (PLANNED_BUS_VOLTAGE, BUS_VOLTAGE), _VOLTAGE, of)
+        kpis += _highest_loadings(controller, grid, of)
     return kpis
 
 
@@ -101,6 +117,22 @@ def _largest_error(
     return [
         indicator.total(worst_of_element[worst], of),
         indicator.part(worst_of_element[worst], f"{of} {name}".strip()),
+    ]
+
+
+def _highest_loadings(controller: Recording, grid: Recording, of: str) -> list[Kpi]:
+    """Compare the most loaded line of the plans in the AC power flow with the simulated one."""
+    needed = (LINE_CURRENT.name, "line_rated_current_a")
+    if PLANNED_LINE_LOADING.name not in controller or any(name not in grid for name in needed):
+        return []
+    planned, current_a = _on_intervals(controller, grid, PLANNED_LINE_LOADING, LINE_CURRENT)
+    happened = 100.0 * current_a / grid.values("line_rated_current_a")[:, None]
+    known = np.isfinite(planned)
+    if not np.isfinite(happened[known]).any():
+        return []
+    return [
+        _PLANNED_LOADING.total(planned[known].max(), of),
+        _SIMULATED_LOADING.total(np.nanmax(happened[known]), of),
     ]
 
 

@@ -171,3 +171,27 @@ def test_limits_that_are_not_certain_do_not_count(
 def test_markets_that_settle_losses_are_refused(street: Callable[..., Any]) -> None:
     with pytest.raises(ScenarioError, match="settles no losses"):
         bounds_of(street("simulators.market.include_losses=true"))
+
+
+def test_the_schedule_behind_the_bound_is_checked(street: Callable[..., Any]) -> None:
+    """It keeps limits where none binds; ratings that bind are exceeded by losses and voltage."""
+    easy = bounds_of(street()).schedule
+    assert easy is not None
+    assert easy.keeps_limits
+    assert easy.line_loading_percent is not None
+    assert 5 < easy.line_loading_percent.value < 100
+    tight = bounds_of(street("simulators.grid.line_ratings_a={line_1_1: 20}")).schedule
+    assert tight is not None
+    assert tight.line_loading_percent is not None
+    assert tight.line_loading_percent.element == "line_1_1"
+    assert 100 < tight.line_loading_percent.value < 125
+    assert not tight.keeps_limits
+
+
+def test_without_a_grid_nothing_is_checked(street: Callable[..., Any], street_text: str) -> None:
+    begin, end = street_text.index("  grid:"), street_text.index("  load:")
+    houses = "at: [load 0, load 1, load 2, load 3]"
+    text = street_text[:begin] + street_text[end:]
+    for kind in ("load", "ev_fleet", "imbalance_market"):
+        text = text.replace(f"type: {kind}\n", f"type: {kind}\n    {houses}\n")
+    assert bounds_of(street(text=text)).schedule is None

@@ -151,6 +151,70 @@ def test_it_tells_what_it_expects_of_the_grid(run_street: Callable[..., Any]) ->
     assert told["planned_slack_power_kw"] == pytest.approx(total, abs=1e-9)
 
 
+def test_plans_are_checked_in_the_power_flow(run_street: Callable[..., Any]) -> None:
+    """With perfect foresight a plan's means are the run's: of 10 s steps, nearly so in AC."""
+    finished = run_street(f"{KEY}.resolve_every=10min")
+    told, grid = finished.outputs["charging"], finished.outputs["grid"]
+    solved = np.isfinite(told["solve_status"])
+    for name in (
+        "plan_line_loading_percent",
+        "plan_transformer_loading_percent",
+        "plan_voltage_low_pu",
+        "plan_voltage_high_pu",
+    ):
+        assert (np.isfinite(told[name]) == solved).all()
+    means = grid["line_loading_percent"].reshape(30, 6, -1).mean(axis=1).max(axis=1)
+    assert told["planned_line_loading_percent"] == pytest.approx(means, abs=0.05)
+    # The first plan is for the whole run.
+    assert told["plan_line_loading_percent"][0] == pytest.approx(means.max(), abs=0.05)
+    low_pu = grid["voltage_pu"].reshape(30, 6, -1).mean(axis=1).min()
+    assert told["plan_voltage_low_pu"][0] == pytest.approx(low_pu, abs=1e-5)
+    assert (told["plan_voltage_low_pu"][solved] < told["plan_voltage_high_pu"][solved]).all()
+    summary = finished.composition.models["charging"].summary()
+    assert summary["overloaded_plans"] == summary["unforeseen_overloads"] == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "overloaded", "unforeseen"),
+    [
+        ("loading_limit=1", 2, 2),  # in AC, losses and the voltage's drop come on top
+        ("loading_limit=0.9", 0, 0),
+        ("network=none", 2, 0),
+    ],
+)
+def test_overloads_that_plans_did_not_foresee_are_counted(
+    run_street: Callable[..., Any], key: str, overloaded: int, unforeseen: int
+) -> None:
+    """The last of three plans is for two vehicles, which cannot overload the line."""
+    finished = run_street(
+        "simulators.grid.line_ratings_a={line_1_1: 22}",
+        "simulators.market.position_kw=[30, 30]",
+        f"{KEY}.resolve_every=10min",
+        f"{KEY}.{key}",
+    )
+    summary = finished.composition.models["charging"].summary()
+    assert summary["relaxed_solves"] == 0
+    assert (summary["overloaded_plans"], summary["unforeseen_overloads"]) == (
+        overloaded,
+        unforeseen,
+    )
+    worst = finished.outputs["charging"]["plan_line_loading_percent"]
+    assert np.count_nonzero(worst > 100) == overloaded
+
+
+def test_checks_change_no_plan(run_street: Callable[..., Any]) -> None:
+    """To the last bit; and nothing of them is told where they are not wanted."""
+    keys = (f"{KEY}.foresight=forecast", f"{KEY}.resolve_every=10min")
+    checked, unchecked = run_street(*keys), run_street(*keys, f"{KEY}.check_plans=false")
+    assert checked.outputs["ev"].keys() == unchecked.outputs["ev"].keys()
+    for name in ("ev", "grid"):
+        for signal, values in checked.outputs[name].items():
+            assert values.tobytes() == unchecked.outputs[name][signal].tobytes()
+    told = checked.outputs["charging"].keys() - unchecked.outputs["charging"].keys()
+    assert len(told) == 5
+    assert "overloaded_plans" not in unchecked.composition.models["charging"].summary()
+
+
 def test_limits_that_nothing_can_keep_are_relaxed_and_named(
     run_street: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -294,3 +358,4 @@ def test_it_plans_without_a_grid(run_street: Callable[..., Any], street_text: st
     planner = finished.composition.models["charging"]
     assert planner.remarks() == ("there is no grid, whose limits plans could respect",)
     assert "planned_slack_power_kw" not in finished.outputs["charging"]
+    assert "plan_line_loading_percent" not in finished.outputs["charging"]

@@ -11,6 +11,7 @@ from gridloom.controllers.telemetry import (
     MESSAGES,
     PLANNED_BUS_VOLTAGE,
     PLANNED_LINE_CURRENT,
+    PLANNED_LINE_LOADING,
     PLANNED_SLACK_POWER,
     SOLVE_GAP,
     SOLVE_STATUS,
@@ -203,3 +204,30 @@ def test_a_plan_of_nothing_that_is_recorded_gives_nothing(evaluate: Any, rows: A
         ),
     )
     assert not [name for name, _ in kpis if name.startswith("plan_")]
+
+
+@pytest.mark.parametrize(("second", "simulated"), [(NAN, 90.0), (110.0, 175.0)])
+def test_planned_loading_stands_beside_the_simulated_one(
+    evaluate: Any, rows: Any, second: float, simulated: float
+) -> None:
+    """Means over 2 s: 15 and 35 A of 20 on L1, 9 A of 10 on L2; where there is a plan."""
+    current_a = np.array([[[10.0], [9.0]], [[20.0], [9.0]], [[35.0], [9.0]], [[35.0], [9.0]]])
+    grid = rows(
+        signals={LINE_CURRENT: current_a},
+        kinds={LINE_CURRENT: ("line", ["L1", "L2"])},
+        static={"line_rated_current_a": (("line",), [20.0, 10.0])},
+    )
+    signals = {PLANNED_LINE_LOADING: np.array([80.0, second])}
+    kpis = evaluate(grid=grid, plan=_controller(rows, signals, step_s=2))
+    assert kpis["plan_line_loading_max_percent", ""] == np.fmax(80.0, second)
+    assert kpis["plan_line_loading_simulated_max_percent", ""] == pytest.approx(simulated)
+
+
+def test_without_planned_loading_there_is_nothing_to_compare(evaluate: Any, rows: Any) -> None:
+    grid = rows(
+        signals={LINE_CURRENT: np.ones((2, 1, 1))},
+        kinds={LINE_CURRENT: ("line", ["L1"])},
+        static={"line_rated_current_a": (("line",), [20.0])},
+    )
+    kpis = evaluate(grid=grid, plan=_controller(rows, {PLANNED_LINE_LOADING: np.full(2, NAN)}))
+    assert ("plan_line_loading_max_percent", "") not in kpis
