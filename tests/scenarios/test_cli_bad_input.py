@@ -319,7 +319,8 @@ def test_wrong_networks(
 ) -> None:
     net = street()
     change(net)
-    # As from a file, which takes pandapower a second.
+    # As from a file, which takes pandapower a second; the cache does not know of it.
+    monkeypatch.setenv("GRIDLOOM_CACHE", "off")
     target = "gridloom.simulators.grid.network.read_pandapower_net"
     monkeypatch.setattr(target, lambda source, context: net)
     err = refused(SMALL)
