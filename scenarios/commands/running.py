@@ -1,5 +1,6 @@
 """Commands that run scenarios."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,6 +81,8 @@ def profile(
     try:
         found = profile_run(source, changes, variant, out=out, allow_external=allow_external)
     except ProfiledRunError as error:  # it has said why
+        if out is None:
+            print("nothing of it is kept; --out DIR would", file=sys.stderr)
         raise typer.Exit(error.code) from None
     if json_file is None:
         print_profile(found)

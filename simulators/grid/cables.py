@@ -33,7 +33,9 @@ def require_cable(name: str | None, nominal_kv: float) -> str:
                 "medium-voltage cables",
                 key=("network", "copies"),
                 expected=f"an external grid above {_LOWEST_KV:g} and up to {_HIGHEST_KV:g} kV",
-                suggestion="put the transformer into the network that is copied",
+                suggestion="put the transformer into the network that is copied"
+                if nominal_kv <= _LOWEST_KV
+                else "copy what lies below the transformer from high to medium voltage",
             )
         )
     if name is None:

@@ -9,6 +9,8 @@ from gridloom.simulators.quantities import Config, InputFile, ModelConfig, Posit
 
 REFERENCE_NETWORK = "ieee_european_lv"
 """The IEEE European LV test feeder with the errors of pandapower's copy repaired."""
+_MOST_COPIES = 10_000
+"""Half a million houses of the reference network: more is a slip of the keyboard."""
 _HIGHEST_PU = 2.0
 """No grid is run at more; volts and percent are."""
 
@@ -88,7 +90,7 @@ class NetworkSource(Config):
     """A network that pandapower wrote with `to_json`."""
     simbench: str | None = None
     """SimBench code, such as `1-LV-rural1--0-sw` (needs the extra `simbench`)."""
-    copies: Annotated[int, Field(gt=0)] = 1
+    copies: Annotated[int, Field(gt=0, le=_MOST_COPIES)] = 1
     """So many copies of it under one medium-voltage grid, their names `1/LOAD1`, `2/LOAD1` and so
     on; the network needs exactly one external grid, at medium voltage."""
     medium_voltage: MediumVoltage = MediumVoltage()

@@ -21,7 +21,11 @@ from gridloom.simulators.grid.pgm_components import (
     storage_units,
 )
 from gridloom.simulators.grid.tables import column, in_service
-from gridloom.simulators.grid.unsupported import refuse_unsupported, unsupported
+from gridloom.simulators.grid.unsupported import (
+    refuse_unsupported,
+    require_possible_groups,
+    unsupported,
+)
 
 ComponentArrays: TypeAlias = dict[str, NDArray[Any]]
 
@@ -88,6 +92,8 @@ def _converted(network: Network, *, unbalanced: bool) -> ConvertedNetwork:
         storage = storage_units(in_service(net, "storage"), node, next_id)
         arrays["sym_load"] = np.concatenate([arrays.get("sym_load", storage[:0]), storage])
         next_id += len(storage)
+    if unbalanced:
+        require_possible_groups(arrays)
     disconnect(arrays, bus_ids[~net.bus["in_service"].to_numpy(dtype=bool)])
     return ConvertedNetwork(
         arrays=arrays,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridloom.simulators.errors import Problem, ScenarioError
+from gridloom.simulators.errors import ScenarioError
 from gridloom.simulators.grid.conversion import ConvertedNetwork, convert
 from gridloom.simulators.grid.engine import (
     NoSolutionError,
@@ -197,22 +197,11 @@ def _unsolvable() -> tuple[type[Exception], ...]:
 def _model_of(arrays: dict[str, NDArray[Any]], frequency_hz: float) -> Any:
     from power_grid_model import PowerGridModel
     from power_grid_model.errors import (  # type: ignore[attr-defined]  # re-exports implicitly
-        InvalidTransformerClock,
         PowerGridError,
     )
 
     try:
         return PowerGridModel(arrays, system_frequency=frequency_hz)
-    except InvalidTransformerClock as error:
-        raise ScenarioError(
-            Problem(
-                message="the vector group of a transformer contradicts its phase shift: "
-                + str(error).strip().splitlines()[0],
-                key=("network",),
-                expected="an odd multiple of 30 degrees for Dyn, Yd and Yzn, an even one for YNyn",
-                suggestion="correct 'vector_group' or 'shift_degree' in the table 'trafo'",
-            )
-        ) from error
     except PowerGridError as error:
         raise ScenarioError(unsupported(str(error).strip().splitlines()[0])) from error
 

@@ -12,15 +12,12 @@ from typing_extensions import override
 
 from gridloom.simulators.errors import (
     DivergenceError,
-    Problem,
-    ScenarioError,
     SimulatorError,
     listing,
 )
 from gridloom.simulators.grid.choice import choose_engine
-from gridloom.simulators.grid.config import GridConfig, OnDivergence, Phases
+from gridloom.simulators.grid.config import GridConfig, OnDivergence
 from gridloom.simulators.grid.engine import (
-    ComplexArray,
     FrugalEngine,
     NoSolutionError,
     PowerFlowSolution,
@@ -29,6 +26,11 @@ from gridloom.simulators.grid.engine import (
 from gridloom.simulators.grid.network import Network, read_network
 from gridloom.simulators.grid.ports import ALL_FIELDS, FIELDS, grid_ports
 from gridloom.simulators.grid.static import static_variables
+from gridloom.simulators.grid.unbalance import (
+    is_unbalanced,
+    voltage_unbalance_percent,
+    why_balanced,
+)
 from gridloom.simulators.model import (
     BuildContext,
     Direction,
@@ -58,8 +60,6 @@ from gridloom.simulators.signals import (
     Signal,
 )
 
-_ROTATION = np.exp(2j * np.pi / 3)
-
 
 class Grid(Model):
     """A grid whose power flow is solved anew at every step.
@@ -80,6 +80,7 @@ class Grid(Model):
         self.connection_points = self.network.connection_points.names
         self.unbalanced = self._solves_phases(config, self.network)
         """Whether three phases are solved."""
+        self._why_balanced = "" if self.unbalanced else why_balanced(config.phases, self.network)
         self.voltage_limits_pu = config.voltage_limits_pu
         """Lowest and highest admissible voltage."""
         self._holds = config.on_divergence is OnDivergence.HOLD
@@ -104,7 +105,7 @@ class Grid(Model):
 
     def _solves_phases(self, config: GridConfig, network: Network) -> bool:
         """Whether three phases are solved."""
-        return _is_unbalanced(config.phases, network)
+        return is_unbalanced(config.phases, network)
 
     @property
     @override
@@ -191,7 +192,7 @@ class Grid(Model):
     @override
     def remarks(self) -> tuple[str, ...]:
         """Return what was repaired, what solves it and simplifies what, and who has no supply."""
-        solver = (self._solver,) if self._solver else ()
+        solver = tuple(remark for remark in (self._solver, self._why_balanced) if remark)
         simplified = self._engine.simplifications
         return (*self.network.repairs, *solver, *simplified, *self._unsupplied)
 
@@ -285,35 +286,3 @@ def _highest(by_phase: FloatArray) -> FloatArray:
     columns = np.moveaxis(by_phase, -1, 0)
     highest: FloatArray = reduce(np.maximum, columns)
     return highest
-
-
-def voltage_unbalance_percent(voltage: ComplexArray) -> FloatArray:
-    """Return the voltage unbalance factor: negative over positive sequence (IEC 61000-2-2).
-
-    Args:
-        voltage: (..., 3), phasors of the phases a, b and c.
-    """
-    a, b, c = voltage[..., 0], voltage[..., 1], voltage[..., 2]
-    positive = a + _ROTATION * b + _ROTATION.conjugate() * c
-    negative = a + _ROTATION.conjugate() * b + _ROTATION * c
-    percent: FloatArray = 100.0 * np.abs(negative) / np.abs(positive)
-    return percent
-
-
-def _is_unbalanced(phases: Phases, network: Network) -> bool:
-    if phases is Phases.BALANCED:
-        return False
-    missing = network.missing_zero_sequence
-    if phases is Phases.AUTO:
-        return network.has_asymmetric_loads() and not missing
-    if missing:
-        raise ScenarioError(
-            Problem(
-                message="the network has no zero-sequence parameters: "
-                f"{', '.join(missing)} absent or incomplete",
-                key=("phases",),
-                expected="these columns for every line and transformer in service",
-                suggestion="add them to the network's tables, or use 'phases: balanced'",
-            )
-        )
-    return True

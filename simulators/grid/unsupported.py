@@ -4,9 +4,11 @@ Its converter refuses some of this and passes over the rest in silence, so that 
 be that of another network.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridloom.simulators.errors import Problem, ScenarioError
 from gridloom.simulators.grid.tables import column, tap_offset
@@ -79,3 +81,38 @@ def _has_other_taps(table: Any) -> bool:
 def _has_odd_shift(table: Any) -> bool:
     shifts = np.concatenate([column(table, name) for name in _SHIFTS])
     return bool((np.abs(shifts - 30 * np.round(shifts / 30)) > _ANGLE_TOLERANCE_DEGREE).any())
+
+
+def require_possible_groups(arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse transformers whose vector group contradicts their phase shift, whoever solves them.
+
+    Between two stars, or two windings of other kinds, phases shift by even multiples of 30 degrees,
+    otherwise by odd ones.
+
+    Args:
+        arrays: input arrays of power-grid-model.
+
+    Raises:
+        ScenarioError: there are any.
+    """
+    from power_grid_model import WindingType
+
+    if "transformer" not in arrays:
+        return
+    transformers = arrays["transformer"]
+    stars = [WindingType.wye, WindingType.wye_n]
+    alike = np.isin(transformers["winding_from"], stars) == np.isin(
+        transformers["winding_to"], stars
+    )
+    wrong = np.flatnonzero(alike != (transformers["clock"] % 2 == 0))
+    if wrong.size:
+        degrees = 30 * int(transformers["clock"][wrong[0]])
+        raise ScenarioError(
+            Problem(
+                message="the vector group of a transformer contradicts its phase shift: "
+                f"{degrees} degrees in row {int(wrong[0])} of the table 'trafo'",
+                key=("network",),
+                expected="an odd multiple of 30 degrees for Dyn, Yd and Yzn, an even one for YNyn",
+                suggestion="correct 'vector_group' or 'shift_degree' in the table 'trafo'",
+            )
+        )

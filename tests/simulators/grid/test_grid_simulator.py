@@ -11,7 +11,8 @@ import pytest
 
 from gridloom.simulators.errors import DivergenceError, ScenarioError, SimulatorError
 from gridloom.simulators.grid.config import GridConfig
-from gridloom.simulators.grid.simulator import Grid, voltage_unbalance_percent
+from gridloom.simulators.grid.simulator import Grid
+from gridloom.simulators.grid.unbalance import voltage_unbalance_percent
 from gridloom.simulators.model import BuildContext, Direction
 
 GRID_OUTPUTS = {
@@ -103,7 +104,10 @@ def test_phases_are_chosen_by_what_the_network_has(
     assert not grid_of(three_houses, phases="balanced").unbalanced
     del three_houses.line["r0_ohm_per_km"]
     three_houses.line["x0_ohm_per_km"] = np.nan
-    assert not grid_of(three_houses).unbalanced
+    balanced = grid_of(three_houses)
+    assert not balanced.unbalanced
+    assert any("line.r0_ohm_per_km" in remark for remark in balanced.remarks())
+    assert not any("r0" in remark for remark in grid_of(three_houses, phases="balanced").remarks())
     with pytest.raises(ScenarioError) as caught:
         grid_of(three_houses, phases="unbalanced")
     (problem,) = caught.value.problems
