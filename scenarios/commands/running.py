@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gridloom.scenarios.commands.options import AllowExternal, Out, Overrides, Source, Variant, read
+from gridloom.simulators.errors import ScenarioError
 from gridloom.simulators.phases import phase
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def profile(
     try:
         found = profile_run(source, changes, variant, out=out, allow_external=allow_external)
     except ProfiledRunError as error:  # it has said why
-        if out is None:
+        if out is None and error.code != ScenarioError.exit_code:
             print("nothing of it is kept; --out DIR would", file=sys.stderr)
         raise typer.Exit(error.code) from None
     if json_file is None:

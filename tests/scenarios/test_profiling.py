@@ -356,7 +356,9 @@ class TestCommand:
             raise ProfiledRunError(3)
 
         monkeypatch.setattr("gridloom.scenarios.profiling.profile_run", fail)
-        assert gridloom("profile", str(tiny)) == (3, "", "")
+        said = "nothing of it is kept; --out DIR would\n"
+        assert gridloom("profile", str(tiny)) == (3, "", said)
+        assert gridloom("profile", str(tiny), "--out", "kept") == (3, "", "")
 
 
 @pytest.mark.parametrize(
