@@ -11,7 +11,12 @@ from typing import Any
 
 from gridloom.scenarios.coupling import Coupling
 from gridloom.scenarios.fusing import FusedSimulator, Member, fused_groups
-from gridloom.scenarios.negotiating import Negotiation, negotiate_apart, negotiations_of
+from gridloom.scenarios.negotiating import (
+    Negotiation,
+    negotiate_apart,
+    negotiations_of,
+    with_whole_parties,
+)
 from gridloom.scenarios.rows import Rows, Sink
 from gridloom.scenarios.supervision.guard import Guard
 from gridloom.scenarios.supervision.proxies import (
@@ -24,7 +29,15 @@ from gridloom.scenarios.supervision.supervisor import Supervisor
 from gridloom.scenarios.supervision.watchdog import Watchdog
 from gridloom.scenarios.tracing import Tracing
 from gridloom.scenarios.waiting import companies
-from gridloom.scenarios.world import World, connect, join, keep_together, mosaik_world, start
+from gridloom.scenarios.world import (
+    World,
+    connect,
+    connect_rounds,
+    join,
+    keep_together,
+    mosaik_world,
+    start,
+)
 from gridloom.simulators.errors import GridloomError, SimulatorError
 from gridloom.simulators.model import Inputs, Model, Outputs
 from gridloom.simulators.mosaik_adapter import FUSED, POPULATION, ModelSimulator
@@ -143,8 +156,11 @@ class _Simulation:
         for name in apart & negotiations.keys():
             self._let_negotiate(negotiations[name])
         for coupling in self.couplings:
-            inner = any(coupling in group.inner for group in fused.values())
-            if not (inner or coupling.in_rounds):
+            if any(coupling in group.inner for group in fused.values()):
+                continue
+            if coupling.in_rounds:
+                connect_rounds(world, populations, coupling)
+            else:
                 connect(world, populations, coupling, self._initial_outputs(coupling))
         self._keep_together(world, populations, simulators, fused)
         self._warm_up()
@@ -175,7 +191,7 @@ class _Simulation:
         fused: Mapping[str, FusedSimulator],
     ) -> None:
         """Let no model run ahead of others with which it exchanges nothing."""
-        pairs = [(c.source, c.destination) for c in self.couplings if not c.in_rounds]
+        pairs = [(c.source, c.destination) for c in self.couplings]
         pairs += [(group.names[0], name) for group in fused.values() for name in group.names]
         found = companies(self.models, pairs)
         if len(found) > 1:
@@ -203,10 +219,7 @@ class _Simulation:
         around = self.surroundings
         if not around.fuse:
             return {}
-        apart = set(around.elsewhere)
-        for negotiation in negotiations.values():
-            if not apart.isdisjoint(negotiation.party):
-                apart |= negotiation.party
+        apart = with_whole_parties(around.elsewhere, negotiations.values())
         groups = {
             f"{FUSED}-{number}": names
             for number, names in enumerate(fused_groups(tuple(simulators), self.couplings, apart))

@@ -39,7 +39,7 @@ def print_description(document: ScenarioDocument, variant: str | None) -> None:
     )
     for name, model in composition.models.items():
         _print_model(console, name, model)
-    found = loops(composition.couplings)
+    found = loops([coupling for coupling in composition.couplings if not coupling.in_rounds])
     _print_couplings(console, composition.couplings, found)
     _print_order(console, composition)
     _print_loops(console, found, composition.models)
@@ -110,13 +110,12 @@ def _print_couplings(
     """Print who sends what to whom, one line a signal, destination and delay."""
     table = _table("Couplings", "from", "to", "signal", "when")
     opening = {(c.source, c.destination) for loop in found for c in loop.opened}
-    merged: dict[tuple[str, str, int, bool], list[str]] = {}
+    merged: dict[tuple[str, str, str, bool], list[str]] = {}
     for each in couplings:
         closes = each.is_fed_back and (each.source, each.destination) in opening
-        key = (each.destination, each.output.name, each.shift_s, closes)
+        key = (each.destination, each.output.name, each.arrives, closes)
         merged.setdefault(key, []).append(each.source)
-    for (destination, signal, shift_s, closes), sources in merged.items():
-        when = f"{format_duration(shift_s)} later" if shift_s else "at once"
+    for (destination, signal, when, closes), sources in merged.items():
         why = " (closes a loop)" if closes else ""
         table.add_row(" + ".join(sources), destination, signal, when + why)
     console.print(table)
@@ -158,7 +157,7 @@ def _print_loops(
             table.add_row(
                 way,
                 signal.name,
-                f"{format_duration(coupling.shift_s)} later",
+                coupling.arrives,
                 _values(coupling.initial(models[coupling.source].initial_outputs()), signal.unit),
             )
             way = ""

@@ -17,7 +17,12 @@ from typing_extensions import override
 
 from gridloom.scenarios.composition import Composition
 from gridloom.scenarios.coupling import Coupling
-from gridloom.scenarios.negotiating import Negotiation, negotiate
+from gridloom.scenarios.negotiating import (
+    Negotiation,
+    negotiate,
+    negotiations_of,
+    with_whole_parties,
+)
 from gridloom.scenarios.rows import Rows
 from gridloom.scenarios.supervision.guard import Guard
 from gridloom.scenarios.supervision.placing import names_elsewhere
@@ -63,7 +68,9 @@ def groups_of(composition: Composition) -> list[tuple[str, ...]]:
     scenario, models = composition.scenario, composition.models
     if not scenario.fuse:
         return []
-    return fused_groups(tuple(models), composition.couplings, names_elsewhere(models, scenario))
+    negotiations = negotiations_of(models, composition.couplings)
+    apart = with_whole_parties(names_elsewhere(models, scenario), negotiations.values())
+    return fused_groups(tuple(models), composition.couplings, apart)
 
 
 @dataclass

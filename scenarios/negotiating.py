@@ -5,7 +5,7 @@ models are fused, apart, or in other processes, and costs nothing but the models
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -76,6 +76,16 @@ def negotiations_of(
         for name, model in models.items()
         if model.leads_rounds
     }
+
+
+def with_whole_parties(elsewhere: Collection[str], negotiations: Iterable[Negotiation]) -> set[str]:
+    """Return who cannot be fused: whoever is elsewhere, and all who negotiate with them."""
+    apart = set(elsewhere)
+    left = list(negotiations)
+    while parties := [each for each in left if not apart.isdisjoint(each.party)]:
+        apart = apart.union(*(each.party for each in parties))
+        left = [each for each in left if each not in parties]
+    return apart
 
 
 class _Inbox:

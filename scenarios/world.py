@@ -98,6 +98,23 @@ def connect(
     )
 
 
+def connect_rounds(world: World, populations: Mapping[str, Any], coupling: Coupling) -> None:
+    """Order the steps of two models that negotiate; what they say takes another way.
+
+    Who is asked steps after the leader, which itself waits for all earlier steps of who answers.
+    """
+    output = coupling.output.name
+    late: dict[str, Any] = {}
+    if coupling.is_reply:
+        late = {"time_shifted": 1, "initial_data": {output: None}}
+    world.connect(
+        populations[coupling.source],
+        populations[coupling.destination],
+        (output, coupling.input.name),
+        **late,
+    )
+
+
 def keep_together(
     world: World, populations: Mapping[str, Any], outputs: Mapping[str, str], step_s: int
 ) -> None:

@@ -34,6 +34,8 @@ class CheckedModel:
         self.model = model
         inputs = {p.name: p for p in model.ports if p.direction is Direction.INPUT}
         self._inputs = {name: port for name, port in inputs.items() if not port.in_rounds}
+        self.hears_in_rounds = inputs.keys() - self._inputs.keys()
+        """Names of the inputs for rounds of a negotiation."""
         self._outputs = {p.name: p for p in model.ports if p.direction is Direction.OUTPUT}
         self.sends = tuple(
             name

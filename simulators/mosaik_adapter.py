@@ -87,7 +87,8 @@ class ModelSimulator(CheckedModel, mosaik_api_v3.Simulator):
         answer: mosaik_api_v3.OutputData = {}
         for entity_id, names in outputs.items():
             if entity_id == POPULATION:
-                answer[entity_id] = {name: latest[name] for name in names}
+                # What is for rounds comes by another way: here it only keeps the order of steps.
+                answer[entity_id] = {name: latest.get(name) for name in names}
             else:
                 index = self._place[entity_id]
                 answer[entity_id] = {name: latest[name][index].tolist() for name in names}
@@ -114,6 +115,8 @@ class ModelSimulator(CheckedModel, mosaik_api_v3.Simulator):
         """
         arrays = self.blank_inputs()
         for name, sources in inputs.get(POPULATION, {}).items():
+            if name in self.hears_in_rounds:
+                continue
             total = self.total(name, _named(sources), time)
             if total is not None:
                 arrays[name] = frozen(total.view())
@@ -203,7 +206,7 @@ def _kinds(model: Model) -> dict[str, ElementSet]:
 
 def _meta(model: Model) -> mosaik_api_v3.Meta:
     """Describe a model's ports as mosaik attributes."""
-    names = list(dict.fromkeys(port.name for port in model.ports if not port.in_rounds))
+    names = list(dict.fromkeys(port.name for port in model.ports))
     models: dict[str, mosaik_api_v3.types.ModelDescription] = {
         POPULATION: {"public": True, "params": [], "attrs": names}
     }

@@ -13,6 +13,7 @@ from gridloom.simulators.quantities import ModelConfig
 _OTHER_KEYS = {*ModelConfig.model_fields, "engine", "phases", "voltage_limits_pu", "on_divergence"}
 """Keys of a grid that do not shape its network; whatever is not named here is taken to."""
 _LIBRARIES = (
+    "gridloom",
     "numpy",
     "pandapower",
     "pandas",

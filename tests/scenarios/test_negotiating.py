@@ -236,3 +236,111 @@ def test_what_is_for_rounds_cannot_be_recorded(tmp_path: Path, module: str) -> N
     path.write_text(json.dumps(scenario), encoding="utf-8")
     with pytest.raises(ScenarioError, match="'west' has no output 'wanted_kw'"):
         run(path, out=tmp_path / "never")
+
+
+COUNTING = '''
+import numpy as np
+from gridloom.simulators.model import Direction, ElementSet, Model, Port
+from gridloom.simulators.quantities import ModelConfig
+from gridloom.simulators.signals import LOAD_CONVENTION, MeetsAt, Signal
+
+ASKED = Signal(name="asked", unit="1", long_name="question")
+STEPS = Signal(name="steps", unit="1", long_name="steps taken", extensive=True,
+               meets_at=MeetsAt.CONNECTION_POINT, positive=LOAD_CONVENTION)
+HEARD = Signal(name="heard", unit="1", long_name="what was answered")
+INTO, OUT = Direction.INPUT, Direction.OUTPUT
+
+def here(model):
+    return ElementSet(kind=f"at_{model.name}", owner=model.name, names=("p",),
+                      connection_points=("p",))
+
+class Config(ModelConfig):
+    """Nothing but when it steps."""
+
+class Asks(Model):
+    Config = Config
+    leads_rounds = True
+
+    def __init__(self, config, context):
+        super().__init__(context, config.step_size)
+        self.elements, self.heard = here(self), 0.0
+
+    @property
+    def ports(self):
+        return (Port(signal=ASKED, direction=OUT, in_rounds=True),
+                Port(signal=STEPS, direction=INTO, elements=self.elements, in_rounds=True),
+                Port(signal=HEARD, direction=OUT))
+
+    def round(self, time, number, inputs):
+        self.heard = float(inputs["steps"][0])
+        return None if number else {"asked": np.asarray(0.0)}
+
+    def step(self, time, inputs):
+        return {"heard": np.asarray(self.heard)}
+
+class Counts(Model):
+    Config = Config
+
+    def __init__(self, config, context):
+        super().__init__(context, config.step_size)
+        self.elements, self.steps = here(self), 0
+
+    @property
+    def ports(self):
+        return (Port(signal=ASKED, direction=INTO, in_rounds=True),
+                Port(signal=STEPS, direction=OUT, elements=self.elements, in_rounds=True),
+                Port(signal=HEARD, direction=OUT))
+
+    def round(self, time, number, inputs):
+        return {"steps": np.array([float(self.steps)])}
+
+    def step(self, time, inputs):
+        self.steps += 1
+        return {"heard": np.asarray(0.0)}
+'''
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+@pytest.mark.parametrize("asks_every_s", [1, 3])
+@pytest.mark.parametrize(
+    ("fuse", "elsewhere", "recorded"),
+    [
+        (True, False, True),
+        (False, False, True),
+        (False, False, False),
+        pytest.param(True, True, True, marks=pytest.mark.slow),
+    ],
+)
+def test_answers_are_those_of_before_the_step(  # noqa: PLR0913, PLR0917
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    names: tuple[str, str],
+    asks_every_s: int,
+    fuse: bool,
+    elsewhere: bool,
+    recorded: bool,
+) -> None:
+    """Also where nothing but the rounds couples the two: by time t, t steps of 1 s were taken."""
+    name = f"counting_{abs(hash(str(tmp_path)))}"
+    (tmp_path / f"{name}.py").write_text(COUNTING, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    asks, counts = names
+    models: dict[str, dict[str, Any]] = {
+        asks: {"type": f"{name}:Asks", "step_size": f"{asks_every_s}s"},
+        counts: {"type": f"{name}:Counts"},
+    }
+    if elsewhere:
+        models[counts]["placement"] = "process"
+    scenario = {
+        "name": "counting",
+        "start": "2021-06-21T00:00:00Z",
+        "duration": "12s",
+        "fuse": fuse,
+        "simulators": models,
+        "record": {"signals": {} if recorded else {counts: []}},
+    }
+    path = tmp_path / "counting.yaml"
+    path.write_text(json.dumps(scenario), encoding="utf-8")
+    (finished,) = run(path, out=tmp_path / "out")
+    with h5py.File(finished.folder.record) as record:
+        assert record[f"{asks}/heard"][()].tolist() == list(range(0, 12, asks_every_s))
