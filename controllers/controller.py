@@ -15,6 +15,7 @@ from typing import ClassVar, TypeAlias
 
 from typing_extensions import override
 
+from gridloom.controllers.negotiation.terms import Terms
 from gridloom.simulators.errors import Problem, ScenarioError, listing, nearest
 from gridloom.simulators.model import (
     BuildContext,
@@ -50,6 +51,31 @@ class ControlContext:
     build: BuildContext
     models: Mapping[str, Model] = field(default_factory=dict)
     """The scenario's simulators, for their elements and constants."""
+    coordinators: Mapping[str, Terms] = field(default_factory=dict)
+    """On which terms each of the scenario's coordinators negotiates, by name."""
+    agents: Mapping[str, "Controller"] = field(default_factory=dict)
+    """The controllers that were built before, for their schedules: agents come first."""
+
+    def terms(self, coordinator: str | None) -> Terms | None:
+        """Return the terms of a coordinator, by default of the only one; None if there is none.
+
+        Raises:
+            ScenarioError: there is none of that name, or there are several.
+        """
+        known = sorted(self.coordinators)
+        if coordinator is None and len(known) <= 1:
+            return self.coordinators[known[0]] if known else None
+        if coordinator is not None and coordinator in self.coordinators:
+            return self.coordinators[coordinator]
+        unknown = f"there is no coordinator '{coordinator}'"
+        raise ScenarioError(
+            Problem(
+                message=unknown if coordinator else "there are several coordinators",
+                key=("coordinator",),
+                expected=f"one of {listing(known) or 'the controllers, such as an mcu'}",
+                suggestion=nearest(coordinator or "", known),
+            )
+        )
 
     def controlled(self, name: str) -> Model:
         """Return the simulator that is to be controlled.

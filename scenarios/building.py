@@ -1,10 +1,12 @@
 """Builds the models that a scenario names, in the order in which they need each other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gridloom.controllers.controller import ControlContext, Controller
+from gridloom.controllers.negotiation.agent import Agent
+from gridloom.controllers.negotiation.coordinator import CoordinatorConfig
 from gridloom.scenarios.schema import Scenario
 from gridloom.scenarios.types import find_type
 from gridloom.simulators.errors import Problem, ScenarioError, listing, nearest
@@ -50,7 +52,6 @@ def build_models(scenario: Scenario, folders: Sequence[Path]) -> dict[str, Model
     if problems:
         raise ScenarioError(*problems)
     simulators = {name: built[name] for name in scenario.simulators}
-    _buy_positions(simulators)
     models = {**simulators, **_controllers(scenario, folders, simulators, points)}
     problems += _record_problems(scenario, models)
     if problems:
@@ -84,22 +85,43 @@ def _controllers(
     simulators: Mapping[str, Model],
     points: tuple[str, ...] | None,
 ) -> dict[str, Model]:
-    built: dict[str, Model] = {}
+    """Return the controllers by name; agents come first: the positions need their schedules."""
+    agents = [name for name, c in scenario.controllers.items() if _is_agent(c)]
+    coordinators = {
+        name: config.terms(name)
+        for name, config in scenario.controllers.items()
+        if isinstance(config, CoordinatorConfig)
+    }
+    built: dict[str, Controller] = {}
     problems: list[Problem] = []
-    for name, config in scenario.controllers.items():
-        context = _context(scenario, folders, name, points)
-        try:
-            with phase(name):
-                controller = find_type("controllers", config.type)(
-                    config, ControlContext(build=context, models=simulators)
-                )
-            _nested_steps(controller)
-            built[name] = controller
-        except ScenarioError as error:
-            problems += error.below(("controllers", name)).problems
-    if problems:
-        raise ScenarioError(*problems)
-    return built
+
+    def build(names: Iterable[str]) -> None:
+        for name in names:
+            context = ControlContext(
+                build=_context(scenario, folders, name, points),
+                models=simulators,
+                coordinators=coordinators,
+                agents={agent: built[agent] for agent in agents if agent in built},
+            )
+            config = scenario.controllers[name]
+            try:
+                with phase(name):
+                    controller = find_type("controllers", config.type)(config, context)
+                _nested_steps(controller)
+                built[name] = controller
+            except ScenarioError as error:
+                problems.extend(error.below(("controllers", name)).problems)
+        if problems:
+            raise ScenarioError(*problems)
+
+    build(agents)
+    _buy_positions(simulators, built)
+    build(name for name in scenario.controllers if name not in built)
+    return {name: built[name] for name in scenario.controllers}
+
+
+def _is_agent(config: ModelConfig) -> bool:
+    return issubclass(find_type("controllers", config.type), Agent)
 
 
 def _model_type(name: str, config: ModelConfig) -> type[Any]:
@@ -195,15 +217,24 @@ def _record_problems(scenario: Scenario, models: Mapping[str, Model]) -> list[Pr
     return problems
 
 
-def _buy_positions(simulators: Mapping[str, Model]) -> None:
-    """Let every market that needs it buy what the portfolio's models forecast (eq. 25)."""
+def _buy_positions(simulators: Mapping[str, Model], agents: Mapping[str, Controller]) -> None:
+    """Let every market that needs it buy what the portfolio's models forecast (eq. 25).
+
+    What agents have scheduled takes the place of their devices' forecast.
+    """
+    schedules = {
+        agent.controlled.name: agent.forecast_from_schedule
+        for agent in agents.values()
+        if isinstance(agent, Agent)
+    }
     for name, market in simulators.items():
         if isinstance(market, TakesPosition) and market.needs_position:
             forecasts: dict[str, Forecast] = {}
             for other, model in simulators.items():
                 places = _places(model)
                 if not places.isdisjoint(market.portfolio):
-                    forecasts[other] = _portfolio_forecast(name, market.portfolio, model)
+                    scheduled = schedules.get(other)
+                    forecasts[other] = _portfolio_forecast(name, market.portfolio, model, scheduled)
             market.take_position(forecasts)
 
 
@@ -217,9 +248,11 @@ def _places(model: Model) -> set[str]:
     }
 
 
-def _portfolio_forecast(market: str, portfolio: Sequence[str], model: Model) -> Forecast:
-    """Return what ``model`` forecasts, if all of it belongs to the portfolio."""
-    forecast = model.forecast()
+def _portfolio_forecast(
+    market: str, portfolio: Sequence[str], model: Model, scheduled: Forecast | None
+) -> Forecast:
+    """Return what ``model`` is expected to draw, if all of it belongs to the portfolio."""
+    forecast = model.forecast() if scheduled is None else scheduled
     if forecast is None or not _places(model) <= set(portfolio):
         reason = "makes no forecast" if forecast is None else "is only partly in the portfolio"
         raise ScenarioError(

@@ -36,6 +36,7 @@ from gridloom.scenarios.world import (
     join,
     keep_together,
     mosaik_world,
+    order_before,
     start,
 )
 from gridloom.simulators.errors import GridloomError, SimulatorError
@@ -143,7 +144,13 @@ class _Simulation:
             for name, model in models.items()
         }
         negotiations = negotiations_of(models, self.couplings)
-        rows = Rows({name: model.step_size for name, model in models.items()}, self.sink)
+        for negotiation in negotiations.values():
+            negotiation.begin_with(self._initial_outputs)
+        rows = Rows(
+            {name: model.step_size for name, model in models.items()},
+            self.sink,
+            listeners=[negotiation.note for negotiation in negotiations.values()],
+        )
         fused = self._fused(simulators, watchdog, negotiations, rows)
         apart = models.keys() - {name for group in fused.values() for name in group.names}
         populations = {
@@ -153,8 +160,11 @@ class _Simulation:
                 for name in sorted(apart)
             },
         }
-        for name in apart & negotiations.keys():
+        for name in sorted(apart & negotiations.keys()):
             self._let_negotiate(negotiations[name])
+            observed = {(c.source, c.output.name): c for c in negotiations[name].late}
+            for coupling in observed.values():
+                order_before(world, populations, coupling, models[name])
         for coupling in self.couplings:
             if any(coupling in group.inner for group in fused.values()):
                 continue

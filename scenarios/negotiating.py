@@ -2,6 +2,9 @@
 
 In mosaik's words this is a same-time loop. gridloom runs it itself, so that it is the same whether
 models are fused, apart, or in other processes, and costs nothing but the models' own work.
+
+Who answers does so before its step; what it observes, which comes late anyway, it is told in the
+first round. Mosaik has not handed that over yet, so that a negotiation takes note of it itself.
 """
 
 import asyncio
@@ -42,8 +45,26 @@ class Negotiation:
         answering = sorted({c.destination for c in asked})
         self.party = frozenset([leader.name, *answering])
         """Who takes part."""
+        self.late = tuple(c for c in couplings if c.destination in answering and c.is_fed_back)
+        """What those who answer observe."""
         self._asked = {name: _Inbox(models[name], asked) for name in answering}
         self._replies = _Inbox(leader, replies)
+        self._sent: dict[str, list[tuple[int, Outputs]]] = {c.source: [] for c in self.late}
+        """By source, with the time of the step; what is out of date has been forgotten."""
+        self._observed = {
+            name: _Observed(models[name], [c for c in self.late if c.destination == name])
+            for name in answering
+        }
+
+    def note(self, source: str, time: int, outputs: Outputs) -> None:
+        """Take note of what a model sent for the step that began at ``time``."""
+        if source in self._sent:
+            self._sent[source].append((time, outputs))
+
+    def begin_with(self, initial: Callable[[Coupling], Outputs]) -> None:
+        """Learn what models that have not stepped yet are known to send."""
+        for observed in self._observed.values():
+            observed.begin_with(initial)
 
     def rounds(self, time: int, inputs: Inputs) -> Rounds:
         """Go through the negotiation before the leader's step.
@@ -62,7 +83,11 @@ class Negotiation:
             request = yield number, {leader: received}
             if request[leader] is None:
                 return
-            answers = yield number, {name: inbox.of(request) for name, inbox in self._asked.items()}
+            turns = {name: inbox.of(request) for name, inbox in self._asked.items()}
+            if number == 0:
+                for name, observed in self._observed.items():
+                    turns[name] |= observed.at(time, self._sent)
+            answers = yield number, turns
         cause = f"its negotiation does not end within {_MOST_ROUNDS} rounds"
         raise SimulatorError(leader, time, cause)
 
@@ -115,6 +140,45 @@ class _Inbox:
         for value in totals.values():
             value.setflags(write=False)
         return self._blanks | totals
+
+
+class _Observed:
+    """What one model observes before its step: what others sent in earlier steps."""
+
+    def __init__(self, model: Model, couplings: Sequence[Coupling]) -> None:
+        self._blanks = {
+            port.name: port.blank()
+            for port in model.ports
+            if port.direction is Direction.INPUT and port.name in {c.input.name for c in couplings}
+        }
+        self._feeds = [(c, c.transform()) for c in sorted(couplings, key=lambda c: c.source)]
+        self._initial: dict[int, FloatArray] = {}
+
+    def begin_with(self, initial: Callable[[Coupling], Outputs]) -> None:
+        """Learn what is known before the sources have stepped."""
+        for number, (coupling, _) in enumerate(self._feeds):
+            self._initial[number] = coupling.initial(initial(coupling))
+
+    def at(self, time: int, sent: Mapping[str, list[tuple[int, Outputs]]]) -> dict[str, FloatArray]:
+        """Return one read-only array an input, as it is known at ``time``."""
+        totals: dict[str, FloatArray] = {}
+        for number, (coupling, transform) in enumerate(self._feeds):
+            outputs = _latest(sent[coupling.source], time - coupling.shift_s)
+            value = self._initial[number] if outputs is None else outputs[coupling.output.name]
+            if outputs is not None and transform is not None:
+                value = transform(value)
+            name = coupling.input.name
+            totals[name] = value if name not in totals else np.asarray(totals[name] + value)
+        for value in totals.values():
+            value.setflags(write=False)
+        return self._blanks | totals
+
+
+def _latest(sent: list[tuple[int, Outputs]], until: int) -> Outputs | None:
+    """Return what was sent last by a time, and forget what was sent before that."""
+    while len(sent) > 1 and sent[1][0] <= until:
+        del sent[0]
+    return sent[0][1] if sent and sent[0][0] <= until else None
 
 
 def negotiate(rounds: Rounds, say: Callable[[str, int, Inputs], Outputs | None]) -> None:

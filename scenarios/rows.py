@@ -1,6 +1,6 @@
 """Collects what models send into rows: one every greatest common divisor of their step sizes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import gcd
 from typing import TypeAlias
 
@@ -8,6 +8,8 @@ from gridloom.simulators.model import Outputs
 
 Sink: TypeAlias = Callable[[int, Mapping[str, Outputs]], None]
 """Receives the simulation time and, by model and signal, what was sent last by then."""
+Listener: TypeAlias = Callable[[str, int, Outputs], None]
+"""Is told a model's name, the time at which its step began, and what it sent."""
 
 
 class Rows:
@@ -16,13 +18,17 @@ class Rows:
     Models of which none waits for the other may be at different times.
     """
 
-    def __init__(self, step_sizes: Mapping[str, int], sink: Sink) -> None:
+    def __init__(
+        self, step_sizes: Mapping[str, int], sink: Sink, listeners: Sequence[Listener] = ()
+    ) -> None:
         """Wait for the first row.
 
         Args:
             step_sizes: of all models, by name.
             sink: whom to hand the rows to; an exception that it raises ends the simulation.
+            listeners: are told at once whatever a model sends.
         """
+        self._listeners = tuple(listeners)
         self._step_sizes = dict(step_sizes)
         self._pace_s = gcd(*self._step_sizes.values())
         self._in_step = set(self._step_sizes.values()) == {self._pace_s}
@@ -35,6 +41,8 @@ class Rows:
 
     def take(self, name: str, time: int, outputs: Outputs) -> None:
         """Take over what a model sent for its step."""
+        for listener in self._listeners:
+            listener(name, time, outputs)
         self._sent.setdefault(time, {})[name] = outputs
         while self._sent and self._is_complete(self.complete_until_s):
             self._hand_over()

@@ -17,7 +17,7 @@ from mosaik.starters import PythonStarter
 from gridloom.scenarios.coupling import Coupling
 from gridloom.scenarios.fusing import FusedSimulator
 from gridloom.scenarios.supervision.proxies import MakeProxy, SuppliedStarter
-from gridloom.simulators.model import FloatArray, Outputs
+from gridloom.simulators.model import Direction, FloatArray, Model, Outputs
 from gridloom.simulators.mosaik_adapter import POPULATION, Pacemaker
 
 World: TypeAlias = mosaik.World
@@ -112,6 +112,32 @@ def connect_rounds(world: World, populations: Mapping[str, Any], coupling: Coupl
         populations[coupling.destination],
         (output, coupling.input.name),
         **late,
+    )
+
+
+def order_before(
+    world: World, populations: Mapping[str, Any], coupling: Coupling, leader: Model
+) -> None:
+    """Let a negotiation's leader wait for what one who answers observes.
+
+    The value itself goes to whoever observes it, and to the negotiation by another way.
+
+    Args:
+        world: where they run.
+        populations: entities by name of their model.
+        coupling: of the observation, one that comes late.
+        leader: of the negotiation.
+    """
+    if coupling.source == leader.name:
+        return
+    ignored = next(p.name for p in leader.ports if p.in_rounds and p.direction is Direction.INPUT)
+    output = coupling.output.name
+    world.connect(
+        populations[coupling.source],
+        populations[leader.name],
+        (output, ignored),
+        time_shifted=coupling.shift_s,
+        initial_data={output: None},
     )
 
 

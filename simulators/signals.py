@@ -152,11 +152,28 @@ UNSOLVED = Signal(
     long_name="1 where the power flow has no solution at this step, else 0",
 )
 
-# Photovoltaics
+# Expectations
+EXPECTED_POWER = Signal(
+    name="expected_power_kw",
+    unit="kW",
+    long_name="mean active power expected of the short-term interval that the next step is in",
+    positive=LOAD_CONVENTION,
+    extensive=True,
+    meets_at=_AT_CONNECTION_POINT,
+    information=Information.FORECAST,
+    cell_method="point",
+)
+
+# Photovoltaics and wind
 IRRADIANCE = Signal(
     name="irradiance_w_per_m2",
     unit="W m-2",
     long_name="global irradiance on the plane of the modules",
+)
+WIND_SPEED = Signal(
+    name="wind_speed_m_per_s",
+    unit="m s-1",
+    long_name="wind speed at hub height",
 )
 
 # Storage and electric vehicles
@@ -259,6 +276,15 @@ DEPARTURE = Signal(
     cell_method="point",
 )
 
+# Flexible demand
+ENERGY_SHIFTED = Signal(
+    name="energy_shifted_kwh",
+    unit="kWh",
+    long_name="energy drawn since the start beyond what would have been drawn unasked",
+    positive="more has been drawn",
+    cell_method="point",
+)
+
 # Market
 POSITION = Signal(
     name="position_kw",
@@ -271,5 +297,17 @@ IMBALANCE = Signal(
     unit="kWh",
     long_name="allocated volume minus position since the settlement period began, end of the step",
     positive="shortage: the portfolio consumes more than planned",
+    cell_method="point",
+)
+BUYING_PRICE = Signal(
+    name="buying_price_eur_per_mwh",
+    unit="EUR/MWh",
+    long_name="price paid for consumption beyond the position in the next step",
+    cell_method="point",
+)
+SELLING_PRICE = Signal(
+    name="selling_price_eur_per_mwh",
+    unit="EUR/MWh",
+    long_name="price received for consumption short of the position in the next step",
     cell_method="point",
 )

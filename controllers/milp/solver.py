@@ -8,12 +8,12 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from gridloom.controllers.milp.compilation import Layout, compiled
 from gridloom.controllers.milp.formulation import formulate
 from gridloom.controllers.milp.network import FlowGraph
 from gridloom.controllers.milp.numbers import BINARIES, BINARY_IN, Numbers
 from gridloom.controllers.milp.solution import Status
 from gridloom.controllers.milp.structure import Structure
+from gridloom.controllers.optimisation.compilation import Layout, compiled
 from gridloom.simulators.model import FloatArray
 
 _FEASIBLE = 2  # kSolutionStatusFeasible of HighsInfo.primal_solution_status
@@ -74,7 +74,8 @@ class PersistentModel:
         self._is_integer = bool(numbers.big_m)
         self._big_m = numbers.big_m
         self._highs = _solver(relative_gap, node_limit)
-        self._highs.passModel(compiled(formulate(structure, numbers, graph), layout))
+        integer = sorted(BINARIES & layout.columns.keys())
+        self._highs.passModel(compiled(formulate(structure, numbers, graph), layout, integer))
         self._last: FloatArray | None = None
         self._basis = highspy.HighsBasis()
         self.load(numbers)

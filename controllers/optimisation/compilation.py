@@ -1,17 +1,32 @@
 """From a Pyomo model to the sparse matrix that a persistent solver keeps."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import highspy
 import numpy as np
 from numpy.typing import NDArray
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 
-from gridloom.controllers.milp.numbers import BINARIES, Numbers
-from gridloom.controllers.milp.problem import IntArray
 from gridloom.simulators.model import FloatArray
+
+IntArray: TypeAlias = NDArray[np.int64]
+Bounds: TypeAlias = Mapping[str, tuple[FloatArray, FloatArray]]
+"""Lower and upper bounds by the name of the variables or constraints, shaped like these."""
+
+
+class HasBounds(Protocol):
+    """The numbers of a model, as far as its layout depends on them."""
+
+    @property
+    def variables(self) -> Bounds:
+        """Of variables."""
+
+    @property
+    def rows(self) -> Bounds:
+        """Of constraints."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +39,7 @@ class Layout:
     """By name of the rows, which have no bound and therefore no coefficients either."""
 
     @classmethod
-    def of(cls, numbers: Numbers) -> "Layout":
+    def of(cls, numbers: HasBounds) -> "Layout":
         """Number all that has numbers."""
         return cls(
             columns=_places({name: low.shape for name, (low, _) in numbers.variables.items()}),
@@ -45,11 +60,16 @@ class Layout:
         return int(max(place.stop for place in self.rows.values()))
 
 
-def compiled(model: Any, layout: Layout) -> highspy.HighsLp:
+def compiled(model: Any, layout: Layout, integer: Collection[str] = ()) -> highspy.HighsLp:
     """Return matrix and integrality of a Pyomo model; bounds and costs are left at 0.
 
     Pyomo's compiler orders columns and rows as it meets them, leaves out variables that have no
     coefficient, and writes a constraint with two different bounds twice.
+
+    Args:
+        model: whose variables and constraints are called as in the layout.
+        layout: where they are to lie.
+        integer: names of the variables that are integer.
     """
     form = LinearStandardFormCompiler().write(model, mixed_form=True, set_sense=None)
     column_of, row_of = _column_of(model, layout), _row_of(model, layout)
@@ -59,7 +79,13 @@ def compiled(model: Any, layout: Layout) -> highspy.HighsLp:
     once[np.unique(at_row, return_index=True)[1]] = True
     entries = form.A.tocoo()
     kept = once[entries.row]
-    return _lp(at_row[entries.row[kept]], at_column[entries.col[kept]], entries.data[kept], layout)
+    lp = _lp(at_row[entries.row[kept]], at_column[entries.col[kept]], entries.data[kept], layout)
+    if integer:
+        kinds = np.full(layout.width, highspy.HighsVarType.kContinuous)
+        for name in integer:
+            kinds[layout.columns[name]] = highspy.HighsVarType.kInteger
+        lp.integrality_ = kinds.tolist()
+    return lp
 
 
 def _column_of(model: Any, layout: Layout) -> dict[int, int]:
@@ -93,11 +119,6 @@ def _lp(row: IntArray, column: IntArray, value: FloatArray, layout: Layout) -> h
     lp.a_matrix_.start_ = np.searchsorted(column[order], np.arange(layout.width + 1))
     lp.a_matrix_.index_ = row[order]
     lp.a_matrix_.value_ = value[order]
-    kinds = np.full(layout.width, highspy.HighsVarType.kContinuous)
-    for name in BINARIES & layout.columns.keys():
-        kinds[layout.columns[name]] = highspy.HighsVarType.kInteger
-    if BINARIES & layout.columns.keys():
-        lp.integrality_ = kinds.tolist()
     return lp
 
 

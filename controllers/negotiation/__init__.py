@@ -1,0 +1,1 @@
+"""Negotiations: who asks, who answers, what is said, and the channel between them."""

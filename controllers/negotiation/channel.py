@@ -1,0 +1,122 @@
+"""The channel between a coordinator and its agents: what is lost, what is late, who is away.
+
+Time in the channel is not the simulation's: a negotiation is over before its interval begins. A
+round lasts until all answers are there, or for `round_time_s`; what comes later counts when it
+comes.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridloom.simulators.model import FloatArray
+from gridloom.simulators.quantities import Config, Fraction, NonNegative, Positive
+
+Mask = NDArray[np.bool_]
+
+
+class ChannelConfig(Config):
+    """How well coordinator and agents can talk; by default perfectly."""
+
+    latency_s: NonNegative = 0.0
+    """Mean time that a message takes, exponentially distributed."""
+    round_time_s: Positive = 1.0
+    """How long the coordinator waits for the answers to a request."""
+    loss: Fraction = 0.0
+    """Probability that a message is lost: a request, an offer or an order."""
+    drop_out: Fraction = 0.0
+    """Probability that an agent does not take part in a negotiation at all; it keeps its
+    schedule."""
+
+    @property
+    def is_perfect(self) -> bool:
+        """Whether everything arrives at once."""
+        return not (self.latency_s or self.loss or self.drop_out)
+
+
+class Channel:
+    """Says of every message whether and when it arrives, and counts those that are sent.
+
+    open(), then requests() and offers() a round, and orders() at the end.
+    """
+
+    def __init__(self, config: ChannelConfig, agents: int, rng: np.random.Generator) -> None:
+        """Begin without any message.
+
+        Args:
+            config: how well it works.
+            agents: number of agents.
+            rng: source of all chance.
+        """
+        self._config = config
+        self._rng = rng
+        self._present: Mask = np.ones(agents, dtype=np.bool_)
+        self._reached = self._present
+        self._trip_s = np.zeros(agents)
+        self._on_the_way: list[tuple[int, Mask, FloatArray]] = []
+        self._round = 0
+        self.messages = np.zeros(agents)
+        """(agent,), sent from and to each since the channel was opened."""
+        self.bytes = np.zeros(agents)
+        """Likewise, their payload."""
+
+    def open(self) -> None:
+        """Begin a negotiation."""
+        agents = len(self.messages)
+        self._on_the_way.clear()
+        self._round = 0
+        self.messages, self.bytes = np.zeros(agents), np.zeros(agents)
+        self._present = self._happens(1.0 - self._config.drop_out)
+
+    def requests(self, asked: Mask, size_bytes: int) -> Mask:
+        """Send a request to some agents; return whom it reaches: (agent,)."""
+        self._count(asked, size_bytes)
+        self._trip_s = self._latency_s()
+        self._reached = asked & self._arrives()
+        return self._reached
+
+    def offers(self, sent: FloatArray, size_bytes: int) -> Iterator[tuple[Mask, FloatArray]]:
+        """Send the offers of those whom the last request has reached.
+
+        Returns:
+            Who is heard of by the end of this round, and what they had to say: late answers to
+            earlier rounds first.
+        """
+        self._count(self._reached, size_bytes)
+        arrive_s = self._trip_s + self._latency_s()
+        rounds_late = (arrive_s // self._config.round_time_s).astype(np.int64)
+        arrive = self._reached & self._happens(1.0 - self._config.loss)
+        for late in np.unique(rounds_late[arrive]).tolist():
+            who = arrive & (rounds_late == late)
+            self._on_the_way.append((self._round + late, who, sent))
+        there = [entry for entry in self._on_the_way if entry[0] <= self._round]
+        self._on_the_way = [entry for entry in self._on_the_way if entry[0] > self._round]
+        self._round += 1
+        for _, who, what in there:
+            yield who, what
+
+    def orders(self, told: Mask, size_bytes: int) -> Mask:
+        """Send an order to some agents; return whom it reaches: (agent,)."""
+        self._count(told, size_bytes)
+        return told & self._arrives()
+
+    def _arrives(self) -> Mask:
+        return self._present & self._happens(1.0 - self._config.loss)
+
+    def _happens(self, probability: float) -> Mask:
+        """Draw for every agent; nothing is drawn where nothing is left to chance."""
+        agents = len(self.messages)
+        if probability >= 1.0:
+            return np.ones(agents, dtype=np.bool_)
+        return self._rng.random(agents) < probability
+
+    def _latency_s(self) -> FloatArray:
+        agents = len(self.messages)
+        if not self._config.latency_s:
+            return np.zeros(agents)
+        return self._rng.exponential(self._config.latency_s, agents)
+
+    def _count(self, who: Mask, size_bytes: int) -> None:
+        self.messages += who
+        self.bytes += who * float(size_bytes)

@@ -1,0 +1,242 @@
+"""What a coordinator is: before each interval it asks, hears, and asks again, until it orders.
+
+Its life: `begin`, then `propose` a round until that returns None, then `order` and `outcome`.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+from typing_extensions import override
+
+from gridloom.controllers.controller import (
+    ControlContext,
+    Controller,
+    ControllerConfig,
+    Observation,
+    Setpoints,
+)
+from gridloom.controllers.negotiation.agent import REQUEST, Agent
+from gridloom.controllers.negotiation.channel import Channel, ChannelConfig
+from gridloom.controllers.negotiation.messages import (
+    FlexibilityOffer,
+    FlexibilityOrder,
+    FlexibilityRequest,
+)
+from gridloom.controllers.negotiation.signals import (
+    OFFER_POWER,
+    ORDER_POWER,
+    REQUEST_ARRIVES,
+    REQUEST_BUYING_PRICE,
+    REQUEST_PENALTY,
+    REQUEST_SELLING_PRICE,
+    REQUEST_TARGET,
+    ROUNDS,
+)
+from gridloom.controllers.negotiation.terms import Terms
+from gridloom.controllers.telemetry import MESSAGE_BYTES, MESSAGES
+from gridloom.simulators.errors import Problem, ScenarioError
+from gridloom.simulators.model import Direction, ElementSet, FloatArray, Inputs, Outputs, Port
+from gridloom.simulators.quantities import Duration
+
+
+class CoordinatorConfig(ControllerConfig):
+    """Keys of every coordinator."""
+
+    horizon: Duration | None = None
+    """How far requests and offers look beyond the interval that begins; default: 8 intervals."""
+    channel: ChannelConfig = ChannelConfig()
+    """How well coordinator and agents can talk."""
+    max_rounds: Annotated[int, Field(ge=1, le=9_999)] = 200
+    """After which the best that is known is ordered."""
+
+    def terms(self, name: str) -> Terms:
+        """Return what its agents have to know."""
+        ahead = 8 if self.horizon is None else self.horizon // self.step_size
+        return Terms(coordinator=name, interval_s=self.step_size, count=1 + ahead)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Party:
+    """One population of agents, as its coordinator knows it."""
+
+    name: str
+    is_flexible: bool
+    rows: slice
+    """Its agents among all."""
+
+
+class Coordinator(Controller):
+    """Leads the negotiation before each interval, and orders what it ends with."""
+
+    leads_rounds: ClassVar[bool] = True
+
+    def __init__(self, config: CoordinatorConfig, context: ControlContext) -> None:
+        super().__init__(config, context)
+        self.terms = config.terms(self.name)
+        found = {
+            name: agent
+            for name, agent in sorted(context.agents.items())
+            if isinstance(agent, Agent) and agent.terms == self.terms
+        }
+        if not any(agent.is_flexible for agent in found.values()):
+            raise ScenarioError(
+                Problem(
+                    message="it has no flexible agents to negotiate with",
+                    key=("type",),
+                    expected="controllers of a type such as storage_agent, ev_agent or "
+                    "generator_agent, one for each simulator whose devices are to take part",
+                )
+            )
+        self.parties, self.agents = _joined(self.name, found)
+        self.schedule_kw = np.vstack([agent.schedule_kw for agent in found.values()])
+        """(agent, interval of the run), submitted day-ahead."""
+        self._max_rounds = config.max_rounds
+        self._channel = Channel(config.channel, len(self.agents), context.build.rng("channel"))
+        self._heard_kw = np.zeros((len(self.agents), self.terms.count))
+        """(agent, interval), what each agent offered last, its schedule before."""
+        self._flexible = np.zeros(len(self.agents), dtype=np.bool_)
+        for party in self.parties:
+            self._flexible[party.rows] = party.is_flexible
+        self._rounds = 0
+
+    @abstractmethod
+    def begin(self, time: int, observation: Observation, scheduled_kw: FloatArray) -> None:
+        """Begin the negotiation of the interval that begins at ``time``.
+
+        Args:
+            time: seconds since the start of the scenario.
+            observation: what the coordinator knows.
+            scheduled_kw: (agent, interval), what all submitted for the intervals ahead.
+        """
+
+    @abstractmethod
+    def propose(self, number: int, offered_kw: FloatArray) -> FlexibilityRequest | None:
+        """Return the request of a round, or None to end the negotiation.
+
+        Args:
+            number: of the round, from 0.
+            offered_kw: (agent, interval), what each agent is known to do: its latest offer that
+                arrived, or its schedule.
+        """
+
+    @abstractmethod
+    def order(self, offered_kw: FloatArray) -> FloatArray:
+        """Return what each agent shall do: (agent, interval), kW."""
+
+    @abstractmethod
+    def outcome(self) -> Setpoints:
+        """Return what it `tells`, and its setpoints, for the interval negotiated last."""
+
+    @property
+    @override
+    def ports(self) -> tuple[Port, ...]:
+        asked, answered = Direction.OUTPUT, Direction.INPUT
+        nets, horizon = self.terms.nets, (self.terms.horizon,)
+        requested = (
+            Port(signal=s, direction=asked, elements=nets, dimensions=horizon, in_rounds=True)
+            for s in REQUEST
+        )
+        return (
+            *super().ports,
+            Port(signal=ROUNDS, direction=Direction.OUTPUT),
+            Port(signal=MESSAGES, direction=Direction.OUTPUT, elements=self.agents),
+            Port(signal=MESSAGE_BYTES, direction=Direction.OUTPUT, elements=self.agents),
+            *requested,
+            Port(signal=REQUEST_PENALTY, direction=asked, elements=nets, in_rounds=True),
+            Port(signal=REQUEST_ARRIVES, direction=asked, elements=self.agents, in_rounds=True),
+            Port(
+                signal=OFFER_POWER,
+                direction=answered,
+                elements=self.agents,
+                dimensions=horizon,
+                in_rounds=True,
+            ),
+            Port(
+                signal=ORDER_POWER,
+                direction=Direction.OUTPUT,
+                elements=self.agents,
+                dimensions=horizon,
+                recorded=False,
+            ),
+        )
+
+    @override
+    def round(self, time: int, number: int, inputs: Inputs) -> Outputs | None:
+        if number == 0:
+            self._channel.open()
+            self._heard_kw = self._scheduled_kw(time)
+            self.begin(time, inputs, self._heard_kw.copy())
+        else:
+            self._hear(number - 1, time, inputs[OFFER_POWER.name])
+        self._rounds = number
+        if number >= self._max_rounds:
+            return None
+        request = self.propose(number, self._heard_kw)
+        if request is None:
+            return None
+        return self._sent(request)
+
+    @override
+    def decide(self, time: int, observation: Observation) -> Setpoints:
+        order_kw = self.order(self._heard_kw)
+        message = FlexibilityOrder(
+            round=self._rounds,
+            start_s=time,
+            interval_s=self.terms.interval_s,
+            power_kw=order_kw[0],
+        )
+        arrives = self._channel.orders(self._flexible, len(message.encoded()))
+        return {
+            ORDER_POWER.name: np.where(arrives[:, np.newaxis], order_kw, np.nan),
+            ROUNDS.name: np.asarray(float(self._rounds)),
+            MESSAGES.name: self._channel.messages.copy(),
+            MESSAGE_BYTES.name: self._channel.bytes.copy(),
+            **self.outcome(),
+        }
+
+    def _scheduled_kw(self, time: int) -> FloatArray:
+        """Return the schedules of the intervals ahead; nothing beyond the end of the run."""
+        begin = time // self.terms.interval_s
+        ahead = self.schedule_kw[:, begin : begin + self.terms.count]
+        missing = self.terms.count - ahead.shape[1]
+        return np.pad(ahead, ((0, 0), (0, missing)))
+
+    def _hear(self, number: int, time: int, sent_kw: FloatArray) -> None:
+        message = FlexibilityOffer(
+            round=number, start_s=time, interval_s=self.terms.interval_s, power_kw=sent_kw[0]
+        )
+        for who, offers_kw in self._channel.offers(sent_kw, len(message.encoded())):
+            self._heard_kw = np.where(who[:, np.newaxis], offers_kw, self._heard_kw)
+
+    def _sent(self, request: FlexibilityRequest) -> Outputs:
+        # Who is not flexible has said all that there is to say in the first round.
+        asked = self._flexible | (request.round == 0)
+        arrives = self._channel.requests(asked, len(request.encoded()))
+        target_kw = request.target_kw
+        return {
+            REQUEST_BUYING_PRICE.name: request.buying_price_eur_per_mwh[np.newaxis],
+            REQUEST_SELLING_PRICE.name: request.selling_price_eur_per_mwh[np.newaxis],
+            REQUEST_TARGET.name: np.zeros((1, self.terms.count))
+            if target_kw is None
+            else target_kw[np.newaxis],
+            REQUEST_PENALTY.name: np.array([request.penalty_eur_per_kw2]),
+            REQUEST_ARRIVES.name: arrives.astype(np.float64),
+        }
+
+
+def _joined(owner: str, agents: Mapping[str, Agent]) -> tuple[Sequence[Party], ElementSet]:
+    """Return all populations, and all their agents as one set."""
+    parties: list[Party] = []
+    names: list[str] = []
+    for name, agent in agents.items():
+        rows = slice(len(names), len(names) + len(agent.agents))
+        parties.append(Party(name=name, is_flexible=agent.is_flexible, rows=rows))
+        names += agent.agents.connection_points or ()
+    elements = ElementSet(
+        kind="agent", owner=owner, names=tuple(names), connection_points=tuple(names)
+    )
+    return tuple(parties), elements

@@ -1,0 +1,1 @@
+"""Linear programs that are written for readers and solved for speed."""

@@ -1,0 +1,1 @@
+"""Transactive control: prices and bonuses move agents that know their own devices best."""
