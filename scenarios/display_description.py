@@ -16,6 +16,7 @@ from gridloom.scenarios.diagram import mermaid
 from gridloom.scenarios.foreign_code import print_foreign_code
 from gridloom.scenarios.fusing import groups_of
 from gridloom.scenarios.reader import ScenarioDocument
+from gridloom.scenarios.suitability import suitabilities
 from gridloom.scenarios.supervision.placing import configs, where_computed
 from gridloom.scenarios.waiting import Loop, levels, loops, waits_for
 from gridloom.simulators.errors import Problem, ScenarioError
@@ -23,8 +24,16 @@ from gridloom.simulators.model import Direction, FloatArray, Model
 from gridloom.simulators.quantities import format_duration
 
 
-def print_description(document: ScenarioDocument, variant: str | None) -> None:
-    """Print models, ports, couplings, order, loops, information sets and foreign code."""
+def print_description(
+    document: ScenarioDocument, variant: str | None, *, schemes: bool = False
+) -> None:
+    """Print models, ports, couplings, order, loops, information sets and foreign code.
+
+    Args:
+        document: the scenario's file.
+        variant: which variant.
+        schemes: whether to print as well which schemes can serve it.
+    """
     composition = compose(document, document.scenario(variant))
     scenario = composition.scenario
     console = Console()
@@ -43,7 +52,19 @@ def print_description(document: ScenarioDocument, variant: str | None) -> None:
     _print_couplings(console, composition.couplings, found)
     _print_order(console, composition)
     _print_loops(console, found, composition.models)
+    if schemes:
+        _print_schemes(console, composition)
     print_foreign_code(document.foreign_code(variant))
+
+
+def _print_schemes(console: Console, composition: Composition) -> None:
+    """Print which simulators each installed scheme can control, or why none."""
+    table = Table(title="Schemes", title_justify="left", box=None, pad_edge=False)
+    for column in ("scheme", "can control", "otherwise"):
+        table.add_column(column, overflow="fold")
+    for each in suitabilities(composition):
+        table.add_row(each.scheme, ", ".join(each.serves) or "nothing", escape(each.reason))
+    console.print(table)
 
 
 def write_diagram(document: ScenarioDocument, variant: str | None, target: str) -> None:

@@ -37,6 +37,13 @@ def describe(
             "--diagram", metavar="FILE", help="Write a Mermaid diagram instead; `-` prints it."
         ),
     ] = None,
+    schemes: Annotated[
+        bool,
+        typer.Option(
+            "--schemes",
+            help="Also show which installed schemes can serve it, and why others cannot.",
+        ),
+    ] = False,
     allow_external: AllowExternal = False,
 ) -> None:
     """Show a scenario's models, places, couplings, order, loops, information and foreign code."""
@@ -53,7 +60,7 @@ def describe(
     if diagram is not None:
         write_diagram(document, chosen, diagram)
         return
-    print_description(document, chosen)
+    print_description(document, chosen, schemes=schemes)
 
 
 def list_everything() -> None:

@@ -1,40 +1,18 @@
 """Arrays of gridloom's ports into the mosaik API's values by entity and attribute, and back."""
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from numbers import Real
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from gridloom.simulators.errors import Problem, ScenarioError, SimulatorError, listing, nearest
 from gridloom.simulators.exchange.exchange import Exchanged
+from gridloom.simulators.external.answers import Addressed, Answers
 from gridloom.simulators.external.foreign import ELEMENT, Foreign, ForeignElements
 from gridloom.simulators.external.meta import Meta
 from gridloom.simulators.external.relations import SOURCE, walk
 from gridloom.simulators.model import FloatArray, Inputs, Outputs
 from gridloom.simulators.remote.arrays import listed
-
-
-class UnfitAnswer(Exception):  # noqa: N818 -- becomes a SimulatorError once the time is known
-    """A foreign simulator's data does not fit; carries the cause and the entity."""
-
-    def __init__(self, cause: str, entity: str = "") -> None:
-        super().__init__(cause)
-        self.cause = cause
-        self.entity = entity
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Exchange:
-    """One port, and the entity and attribute of each of its values."""
-
-    exchanged: Exchanged
-    addresses: tuple[tuple[str, str], ...]
-    """(entity id, attribute) of every value; a single one for a vector."""
-    size: int | None
-    """Length of a vector, None where every address has a number of its own."""
 
 
 class Translation:
@@ -46,14 +24,10 @@ class Translation:
         self._type_of = {e: kind for kind, entities in self._by_type.items() for e in entities}
         self._receives = [self._exchange(each) for each in model.receives]
         self._sends = [self._exchange(each) for each in model.sends]
-        self._held: dict[str, Sequence[Any]] = {}
-        """The foreign simulator's own numbers by signal."""
         _require_apart(self._receives)
-        self.request: dict[str, list[str]] = {}
+        self._answers = Answers(self._sends)
+        self.request = self._answers.request
         """What `get_data` is asked for: attributes by entity."""
-        for exchange in self._sends:
-            for entity, attribute in exchange.addresses:
-                self.request.setdefault(entity, []).append(attribute)
 
     @property
     def coupled(self) -> set[str]:
@@ -93,65 +67,45 @@ class Translation:
         Raises:
             UnfitAnswer: something is missing, of the wrong type or length, or not finite.
         """
-        if not isinstance(answer, Mapping):
-            raise UnfitAnswer(f"get_data returned {answer!r:.60}, expected data by entity")
-        unknown = sorted(set(answer) - {*self.request, "time"})
-        if unknown:
-            raise UnfitAnswer(
-                "get_data returned data of an entity that was not asked for", unknown[0]
-            )
-        if answer.get("time", time) != time:
-            raise UnfitAnswer(
-                f"get_data returned data for the time {answer['time']!r:.60}, expected the step's"
-            )
+        values = self._answers.read(answer, time, may_hold=may_hold)
         return {
-            e.exchanged.signal.name: self._output(e, answer, may_hold=may_hold) for e in self._sends
+            each.signal.name: values[each.signal.name]
+            if self._model.kind_of(each) is not None
+            else values[each.signal.name].reshape(())
+            for each in self._model.sends
         }
 
-    def _output(self, each: _Exchange, answer: Mapping[str, Any], *, may_hold: bool) -> FloatArray:
-        name = each.exchanged.signal.name
-        held = self._held.get(name)
-        raw: Sequence[Any] = [_value(answer, *address) for address in each.addresses]
-        missing = [i for i, value in enumerate(raw) if value is _MISSING]
-        if missing:
-            if not may_hold or held is None:
-                entity, attribute = each.addresses[missing[0]]
-                raise UnfitAnswer(f"get_data left out '{attribute}', which is {name}", entity)
-            raw = [old if new is _MISSING else new for new, old in zip(raw, held, strict=True)]
-        self._held[name] = raw
-        if each.size is not None:
-            raw = _as_vector(raw[0], each)
-        values = np.array([_number(v, each, i) for i, v in enumerate(raw)], dtype=np.float64)
-        kind = self._model.kind_of(each.exchanged)
-        return each.exchanged.inward(values if kind is not None else values.reshape(()))
-
-    def _exchange(self, each: Exchanged) -> _Exchange:
+    def _exchange(self, each: Exchanged) -> Addressed:
         kind = self._model.kind_of(each)
         if kind is None:
-            return _Exchange(exchanged=each, addresses=((self._only(each), each.name),), size=None)
+            return Addressed(exchanged=each, addresses=((self.only(each.name), each.name),), size=None)
         names = kind.set.names
         if ELEMENT in each.name:
-            only = self._only(each)
+            only = self.only(each.name)
             attributes = [each.name.replace(ELEMENT, name) for name in names]
-            return _Exchange(
+            return Addressed(
                 exchanged=each, addresses=tuple((only, a) for a in attributes), size=None
             )
         if self._model.config.vector:
-            only = self._only(each)
-            return _Exchange(exchanged=each, addresses=((only, each.name),), size=len(names))
+            only = self.only(each.name)
+            return Addressed(exchanged=each, addresses=((only, each.name),), size=len(names))
         entities = self._entities(kind)
-        return _Exchange(
+        return Addressed(
             exchanged=each, addresses=tuple((entity, each.name) for entity in entities), size=None
         )
 
-    def _only(self, each: Exchanged) -> str:
-        """Return the one entity of the created model."""
+    def only(self, attribute: str) -> str:
+        """Return the one entity of the created model, which has an attribute.
+
+        Raises:
+            ScenarioError: there are none or several.
+        """
         model = self._model.config.create.model
         found = self._by_type.get(model, [])
         if len(found) != 1:
             raise ScenarioError(
                 Problem(
-                    message=f"'{each.name}' is one attribute of one entity, and there are "
+                    message=f"'{attribute}' is one attribute of one entity, and there are "
                     f"{len(found)} of '{model}'",
                     key=("create", "number"),
                 )
@@ -191,49 +145,7 @@ class Translation:
         return found
 
 
-_MISSING = object()
-
-
-def _value(answer: Mapping[str, Any], entity: str, attribute: str) -> Any:
-    of_entity = answer.get(entity)
-    return of_entity.get(attribute, _MISSING) if isinstance(of_entity, Mapping) else _MISSING
-
-
-def _as_vector(value: object, each: _Exchange) -> Sequence[Any]:
-    entity, attribute = each.addresses[0]
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if not isinstance(value, list | tuple):
-        raise UnfitAnswer(f"'{attribute}' is {value!r:.60}, expected a list of numbers", entity)
-    if len(value) != each.size:
-        raise UnfitAnswer(
-            f"'{attribute}' has {len(value)} values, expected {each.size}, one an element", entity
-        )
-    return value
-
-
-def _number(value: object, each: _Exchange, place: int) -> float:
-    if type(value) is float and math.isfinite(value):  # nearly always
-        return value
-    entity, attribute = each.addresses[place if each.size is None else 0]
-    if each.size is not None:
-        attribute = f"{attribute}[{place}]"
-    signal = each.exchanged.signal
-    if value is None:
-        value = math.nan
-    if not isinstance(value, Real):
-        kind = type(value).__name__
-        raise UnfitAnswer(f"'{attribute}' is {value!r:.60}, a {kind}, expected a number", entity)
-    try:
-        number = float(value)
-    except OverflowError:  # an integer that no float can hold
-        number = math.inf
-    if math.isinf(number) or (math.isnan(number) and not signal.may_be_nan):
-        raise UnfitAnswer(f"'{attribute}', which is {signal.name}, is not finite", entity)
-    return number
-
-
-def _require_apart(receives: Sequence[_Exchange]) -> None:
+def _require_apart(receives: Sequence[Addressed]) -> None:
     """Refuse two signals for one attribute: the simulator would get one of them.
 
     Raises:
