@@ -10,12 +10,11 @@ from functools import partial
 from typing import Any
 
 from gridloom.scenarios.coupling import Coupling
-from gridloom.scenarios.fusing import FusedSimulator, Member, fused_groups
+from gridloom.scenarios.fusing import FusedSimulator, Member, groups_and_apart
 from gridloom.scenarios.negotiating import (
     Negotiation,
     negotiate_apart,
     negotiations_of,
-    with_whole_parties,
 )
 from gridloom.scenarios.rows import Rows, Sink
 from gridloom.scenarios.supervision.guard import Guard
@@ -229,11 +228,10 @@ class _Simulation:
         around = self.surroundings
         if not around.fuse:
             return {}
-        apart = with_whole_parties(around.elsewhere, negotiations.values())
-        groups = {
-            f"{FUSED}-{number}": names
-            for number, names in enumerate(fused_groups(tuple(simulators), self.couplings, apart))
-        }
+        found, apart = groups_and_apart(
+            tuple(simulators), self.couplings, around.elsewhere, negotiations.values()
+        )
+        groups = {f"{FUSED}-{number}": names for number, names in enumerate(found)}
         senders = {name: f"{name}.{POPULATION}" for name in apart}
         senders |= {name: f"{key}.{name}" for key, names in groups.items() for name in names}
         return {

@@ -311,10 +311,16 @@ def _key(model: Model) -> Key:
 
 
 def _open_loops(models: Mapping[str, Model], couplings: Sequence[Coupling]) -> list[Coupling]:
-    """Feed back one step late what controllers observe, and states that close a loop.
+    """Feed back one step late what controllers observe, but no order, and states that close a loop.
 
     States are intensive signals; powers must not be late, or energy would not be conserved.
     """
+    # What a negotiation ends with is for the very step before which it took place.
+    asked = {
+        (c.source, c.destination)
+        for c in couplings
+        if c.in_rounds and models[c.source].leads_rounds
+    }
 
     def late(coupling: Coupling) -> Coupling:
         return replace(coupling, shift_s=models[coupling.source].step_size)
@@ -323,7 +329,8 @@ def _open_loops(models: Mapping[str, Model], couplings: Sequence[Coupling]) -> l
         receiver = models[coupling.destination]
         if coupling.in_rounds:
             return replace(coupling, is_reply=receiver.leads_rounds)
-        return late(coupling) if isinstance(receiver, Controller) else coupling
+        is_order = (coupling.source, coupling.destination) in asked
+        return late(coupling) if isinstance(receiver, Controller) and not is_order else coupling
 
     opened = [opened_here(coupling) for coupling in couplings]
     for i, coupling in enumerate(opened):

@@ -68,9 +68,36 @@ def groups_of(composition: Composition) -> list[tuple[str, ...]]:
     scenario, models = composition.scenario, composition.models
     if not scenario.fuse:
         return []
-    negotiations = negotiations_of(models, composition.couplings)
-    apart = with_whole_parties(names_elsewhere(models, scenario), negotiations.values())
-    return fused_groups(tuple(models), composition.couplings, apart)
+    negotiations = negotiations_of(models, composition.couplings).values()
+    elsewhere = names_elsewhere(models, scenario)
+    return groups_and_apart(tuple(models), composition.couplings, elsewhere, negotiations)[0]
+
+
+def groups_and_apart(
+    names: Sequence[str],
+    couplings: Sequence[Link],
+    elsewhere: Collection[str],
+    negotiations: Collection[Negotiation],
+) -> tuple[list[tuple[str, ...]], set[str]]:
+    """Return which models are stepped together, and which apart.
+
+    All who negotiate with each other are in one group, or all of them apart.
+
+    Args:
+        names: all models.
+        couplings: who sends what to whom.
+        elsewhere: models that cannot be fused.
+        negotiations: all of them.
+    """
+    apart = with_whole_parties(elsewhere, negotiations)
+    while True:
+        groups = fused_groups(names, couplings, apart)
+        together = [frozenset(group) for group in (*groups, apart)]
+        parties = (each.party for each in negotiations)
+        torn = [party for party in parties if not any(party <= whole for whole in together)]
+        if not torn:
+            return groups, apart
+        apart = with_whole_parties(apart.union(*torn), negotiations)
 
 
 @dataclass

@@ -34,6 +34,9 @@ class ScheduleForecast(Config):
     """The schedule is averaged over this time; eq. (25) takes 10 min."""
     relative_bias: Finite = 0.0
     """Share by which the schedule is too high."""
+    bookings: bool = False
+    """Whether drivers book their stays the day before and keep to what they booked: an assumption
+    under which arrivals and departures are known day-ahead."""
 
 
 class EvFleetConfig(ModelConfig):

@@ -19,7 +19,6 @@ from gridloom.simulators.ev_sessions import (
 )
 from gridloom.simulators.model import (
     BuildContext,
-    Direction,
     ElementSet,
     FloatArray,
     Forecast,
@@ -48,6 +47,7 @@ from gridloom.simulators.signals import (
     STATE_OF_HEALTH,
     STORED_ENERGY,
 )
+from gridloom.simulators.steered import steered_ports
 
 _RECORDED = (POWER, REACTIVE_POWER, STATE_OF_CHARGE, PLUGGED_IN, STATE_OF_HEALTH)
 _FOR_CONTROLLERS = (
@@ -108,7 +108,7 @@ class EvFleet(Model):
         )
         self.sessions = self._sessions(context)
         """Who is plugged in when."""
-        self._ports = _ports(self.elements)
+        self._ports = steered_ports(self.elements, _RECORDED, _FOR_CONTROLLERS)
         self._occupancy = Occupancy(self.sessions, len(points), self.step_size)
         self._clear()
         self._plug(0)
@@ -225,6 +225,14 @@ class EvFleet(Model):
             REQUIRED_STATE_OF_CHARGE.name: np.where(plugged_in, self._required, np.nan),
         }
 
+    @property
+    def booked(self) -> SessionTable | None:
+        """All sessions if drivers book the day before, else None: then nobody may know them.
+
+        That drivers keep to their bookings to the second is an assumption of `forecast: bookings`.
+        """
+        return self.sessions if self._config.forecast.bookings else None
+
     def rated_discharging_kw(self) -> float:
         """Return the rated power of discharging where the vehicle's own is not lower."""
         given = self._config.discharge_power_kw
@@ -274,18 +282,3 @@ class EvFleet(Model):
             f"of charge, even at rated power: {listing(names)}"
         )
         return (remark,)
-
-
-def _ports(points: ElementSet) -> tuple[Port, ...]:
-    return (
-        Port(signal=POWER_SETPOINT, direction=Direction.INPUT, elements=points),
-        *(
-            Port(
-                signal=signal,
-                direction=Direction.OUTPUT,
-                elements=points,
-                recorded=signal in _RECORDED,
-            )
-            for signal in (*_RECORDED, *_FOR_CONTROLLERS)
-        ),
-    )

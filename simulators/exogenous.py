@@ -1,6 +1,7 @@
 """Devices whose power nobody decides: it follows from series that are known when they are built."""
 
 from abc import abstractmethod
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -24,12 +25,13 @@ from gridloom.simulators.profiles.forecast import (
     relative_errors,
 )
 from gridloom.simulators.profiles.playback import Playback
+from gridloom.simulators.profiles.short_term import ShortTerm, ShortTermConfig
 from gridloom.simulators.quantities import ModelConfig
-from gridloom.simulators.signals import POWER, REACTIVE_POWER, Signal
+from gridloom.simulators.signals import EXPECTED_POWER, POWER, REACTIVE_POWER, Signal
 
 
-class ExogenousConfig(ModelConfig):
-    """Keys that all populations of exogenous devices have."""
+class PopulationConfig(ModelConfig):
+    """Keys that all populations of forecast devices have."""
 
     at: str | list[str] = "all"
     """Connection points: all, a group, a name or a list of these."""
@@ -37,10 +39,18 @@ class ExogenousConfig(ModelConfig):
     """What was expected before delivery."""
 
 
+class ExogenousConfig(PopulationConfig):
+    """Keys that all populations of exogenous devices have."""
+
+    short_term: ShortTermConfig = ShortTermConfig()
+    """What is expected of the time just ahead, for controllers that are told forecasts."""
+
+
 class Exogenous(Model):
     """One device at each connection point, its outputs computed an hour at a time.
 
-    Every step sends the average over the step, so that energy is kept whatever the step size.
+    Every step sends the average over the step, so that energy is kept whatever the step size, and
+    what is expected of the time just ahead.
     """
 
     kind: ClassVar[str]
@@ -59,6 +69,15 @@ class Exogenous(Model):
         self._forecast = config.forecast
         self._context = context
         self._playback = Playback(self.compute, config.step_size, self.until_s)
+        self._short_term = ShortTerm(
+            config.short_term,
+            context,
+            partial(self._playback.mean, POWER.name),
+            self._first_expected,
+            step_size=config.step_size,
+            until_s=self.until_s,
+        )
+        self._expectation_is_taken = True
 
     @property
     @abstractmethod
@@ -73,13 +92,43 @@ class Exogenous(Model):
     @override
     def ports(self) -> tuple[Port, ...]:
         return tuple(
-            Port(signal=signal, direction=Direction.OUTPUT, elements=self.elements)
-            for signal in self.sends
+            Port(
+                signal=signal,
+                direction=Direction.OUTPUT,
+                elements=self.elements,
+                recorded=signal is not EXPECTED_POWER,
+            )
+            for signal in (*self.sends, EXPECTED_POWER)
         )
 
     @override
+    def take_outputs(self, names: frozenset[str]) -> None:
+        self._expectation_is_taken = EXPECTED_POWER.name in names
+
+    @override
+    def initial_outputs(self) -> Outputs:
+        return self._expected_at(0)
+
+    @override
     def step(self, time: int, inputs: Inputs) -> Outputs:
-        return self._playback.at(time)
+        outputs = self._playback.at(time)
+        outputs.update(self._expected_at(time + self.step_size))
+        return outputs
+
+    def _expected_at(self, time: int) -> Outputs:
+        """Return what is told of the interval that the step at ``time`` is in."""
+        if not self._expectation_is_taken:
+            return {}
+        return {EXPECTED_POWER.name: self._short_term.at(time)}
+
+    def _first_expected(self) -> FloatArray:
+        """Return what was expected of the beginning day-ahead: (element,), 0 if only the sum is."""
+        if self._forecast.file is not None:
+            return np.zeros(len(self.elements))
+        length_s = interval_s(self._forecast, self.step_size)
+        mean = self._playback.mean(POWER.name, 0, min(length_s, self.until_s))
+        first: FloatArray = mean * relative_errors(self._forecast, self._context, 1, length_s)
+        return first
 
     @override
     def forecast(self, *, by_element: bool = False) -> Forecast:
@@ -98,7 +147,8 @@ class Exogenous(Model):
         """Return the same expectation element by element; errors are common to all of them."""
         length_s = interval_s(self._forecast, self.step_size)
         means = self._means(length_s, (POWER, REACTIVE_POWER))
-        factor = relative_errors(self._forecast, self._context, len(means[POWER.name]))
+        intervals = len(means[POWER.name])
+        factor = relative_errors(self._forecast, self._context, intervals, length_s)
         return Forecast(
             interval_s=length_s,
             power_kw=means[POWER.name] * factor[:, np.newaxis],

@@ -7,7 +7,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from gridloom.simulators.errors import ScenarioError
-from gridloom.simulators.exogenous import Exogenous, ExogenousConfig
+from gridloom.simulators.exogenous import Exogenous, ExogenousConfig, PopulationConfig
 from gridloom.simulators.model import BuildContext, Outputs, StaticVariable
 from gridloom.simulators.profiles.placement import points_at, source_of
 from gridloom.simulators.profiles.profile import ProfileConfig, open_profile
@@ -15,8 +15,8 @@ from gridloom.simulators.quantities import Finite
 from gridloom.simulators.signals import POWER, REACTIVE_POWER, Signal
 
 
-class LoadConfig(ExogenousConfig):
-    """Keys of a population of loads."""
+class DemandConfig(PopulationConfig):
+    """Keys of demand, whether it is flexible or not."""
 
     profile: ProfileConfig
     """Active power over time."""
@@ -26,6 +26,10 @@ class LoadConfig(ExogenousConfig):
     """Active over apparent power; ignored where the profile has reactive power."""
     reactive: Literal["lagging", "leading"] = "lagging"
     """Lagging draws reactive power from the grid, leading feeds it in."""
+
+
+class LoadConfig(DemandConfig, ExogenousConfig):
+    """Keys of a population of loads."""
 
 
 class Load(Exogenous):

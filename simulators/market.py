@@ -5,14 +5,15 @@ positive; here everything is in load convention, so that a shortage (the portfol
 than planned) is a positive imbalance.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Protocol, Self, TypeAlias, runtime_checkable
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import model_validator
 from typing_extensions import override
 
-from gridloom.simulators.errors import Problem, ScenarioError, SimulatorError, dotted
+from gridloom.simulators.errors import Key, SimulatorError
 from gridloom.simulators.model import (
     BuildContext,
     Direction,
@@ -25,58 +26,77 @@ from gridloom.simulators.model import (
     Port,
     StaticVariable,
 )
+from gridloom.simulators.prices import (
+    ImbalancePrices,
+    PeriodPrices,
+    PerPeriod,
+    PriceForecast,
+    by_period,
+    means_over,
+    per_period,
+    refuse_too_few,
+)
 from gridloom.simulators.profiles.placement import points_at
 from gridloom.simulators.quantities import (
     SECONDS_PER_HOUR,
-    Config,
     Duration,
-    Finite,
     ModelConfig,
     format_duration,
 )
-from gridloom.simulators.signals import IMBALANCE, LOSSES, POSITION, POWER
-
-Prices: TypeAlias = list[Finite]
-
-
-class ImbalancePrices(Config):
-    """Prices of the imbalance settlement, one a period; a single one holds for all."""
-
-    shortage_eur_per_mwh: Annotated[Prices, Field(min_length=1)]
-    """Paid for energy the portfolio consumes beyond its position (C- of the paper)."""
-    surplus_eur_per_mwh: Annotated[Prices, Field(min_length=1)]
-    """Received for energy left over (C+ of the paper)."""
+from gridloom.simulators.signals import (
+    BUYING_PRICE,
+    IMBALANCE,
+    LOSSES,
+    POSITION,
+    POWER,
+    SELLING_PRICE,
+)
 
 
-class ImbalanceMarketConfig(ModelConfig):
-    """Settles a balance responsible party's portfolio against its day-ahead position."""
+class MarketConfig(ModelConfig):
+    """Keys of all markets that settle a portfolio against its day-ahead position."""
 
     at: str | list[str] = "all"
     """Connection points of the portfolio: 'all', a group, or names."""
     settlement_period: Duration = 900
     """Imbalance settlement period; the first begins with the scenario."""
-    prices: ImbalancePrices
-    """What imbalances cost and earn."""
-    position_kw: Annotated[list[Finite], Field(min_length=1)] | None = None
+    position_kw: PerPeriod | None = None
     """Power bought day-ahead for each settlement period, net consumption positive. Default: what
     the models of the scenario forecast (eq. 25)."""
     include_losses: bool = False
     """Whether grid losses belong to the portfolio's allocated volume."""
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        shortage = len(self.prices.shortage_eur_per_mwh)
-        surplus = len(self.prices.surplus_eur_per_mwh)
-        if shortage != surplus and 1 not in {shortage, surplus}:
-            raise ValueError(
-                f"prices: {shortage} of shortage and {surplus} of surplus are not one a period"
-            )
+    def _whole_steps(self) -> Self:
         if self.settlement_period % self.step_size:
             raise ValueError(
                 f"settlement_period {format_duration(self.settlement_period)} is not a multiple "
                 f"of step_size {format_duration(self.step_size)}"
             )
         return self
+
+    @abstractmethod
+    def lists(self) -> Mapping[Key, list[float]]:
+        """Return all lists of one value a settlement period, by their keys."""
+
+    @abstractmethod
+    def prices_of(self, periods: int, context: BuildContext) -> PeriodPrices:
+        """Return the prices of so many settlement periods."""
+
+
+class ImbalanceMarketConfig(MarketConfig):
+    """Settles a balance responsible party's portfolio at given prices."""
+
+    prices: ImbalancePrices
+    """What imbalances cost and earn."""
+
+    @override
+    def lists(self) -> Mapping[Key, list[float]]:
+        return self.prices.lists()
+
+    @override
+    def prices_of(self, periods: int, context: BuildContext) -> PeriodPrices:
+        return self.prices.published(periods)
 
 
 @runtime_checkable
@@ -99,12 +119,15 @@ class ImbalanceMarket(Model):
     """Adds up the portfolio's power within each settlement period and compares it with the plan.
 
     ``imbalance_kwh`` runs within a period and starts anew with the next. The settlement itself,
-    eqs. (21)-(24), is a function of the record: see `gridloom.scenarios.results.kpis`.
+    eqs. (21)-(24), is a function of the record: see `gridloom.scenarios.results.kpis`. What a
+    deviation costs or earns in the next step is told one step ahead.
     """
 
-    Config = ImbalanceMarketConfig
+    Config: ClassVar[type[ModelConfig]] = ImbalanceMarketConfig
+    records_prices: ClassVar[bool] = False
+    """Whether the prices of each step are recorded, besides those of the periods."""
 
-    def __init__(self, config: ImbalanceMarketConfig, context: BuildContext) -> None:
+    def __init__(self, config: MarketConfig, context: BuildContext) -> None:
         super().__init__(context, config.step_size)
         self._config = config
         self._include_losses = config.include_losses
@@ -114,40 +137,14 @@ class ImbalanceMarket(Model):
         self.elements = ElementSet(
             kind="portfolio", owner=self.name, names=points, connection_points=points
         )
-        self._refuse_too_few()
-        self._shortage = self._per_period(config.prices.shortage_eur_per_mwh)
-        self._surplus = self._per_period(config.prices.surplus_eur_per_mwh)
+        refuse_too_few(
+            {**config.lists(), ("position_kw",): config.position_kw or [0.0]}, self._periods
+        )
+        self._prices = config.prices_of(self._periods, context)
         self._position_kw: FloatArray | None = None
         if config.position_kw is not None:
-            self._position_kw = self._per_period(config.position_kw)
+            self._position_kw = per_period(config.position_kw, self._periods)
         self._imbalance_kwh = 0.0
-
-    def _refuse_too_few(self) -> None:
-        """Refuse lists that are shorter than the scenario has settlement periods."""
-        prices = self._config.prices
-        lengths = {
-            ("prices", "shortage_eur_per_mwh"): len(prices.shortage_eur_per_mwh),
-            ("prices", "surplus_eur_per_mwh"): len(prices.surplus_eur_per_mwh),
-            ("position_kw",): len(self._config.position_kw or [0.0]),
-        }
-        problems = [
-            Problem(
-                message=f"{length} values for {self._periods} settlement periods",
-                key=key,
-                expected=f"one value for all periods, or {self._periods}",
-                suggestion=f"lengthen '{dotted(key)}' or shorten the scenario's duration",
-            )
-            for key, length in lengths.items()
-            if 1 < length < self._periods
-        ]
-        if problems:
-            raise ScenarioError(*problems)
-
-    def _per_period(self, values: list[float]) -> FloatArray:
-        """Return one value a settlement period."""
-        if len(values) == 1:
-            return np.full(self._periods, values[0])
-        return np.array(values[: self._periods], dtype=np.float64)
 
     @property
     def needs_position(self) -> bool:
@@ -169,6 +166,22 @@ class ImbalanceMarket(Model):
         if self._position_kw is None:
             raise RuntimeError(f"{self.name}: no position was taken before the first step")
         return self._position_kw
+
+    @property
+    def day_ahead_eur_per_mwh(self) -> FloatArray:
+        """(settlement period,), the mean of shortage and surplus price where none is published."""
+        return self._prices.forecast.day_ahead
+
+    def price_forecast(self, interval_s: int) -> PriceForecast:
+        """Return the prices that are known day-ahead, averaged over the run's intervals.
+
+        Args:
+            interval_s: length of the intervals, of which the last may be cut short by the run's
+                end; settlement periods that straddle two count for each with their share.
+        """
+        return self._prices.forecast.averaged(
+            self._config.settlement_period, interval_s, self._duration_s
+        )
 
     def take_position(self, forecasts: Mapping[str, Forecast]) -> None:
         """Buy day-ahead what the models expect to consume (eq. 25).
@@ -201,11 +214,16 @@ class ImbalanceMarket(Model):
             *([Port(signal=LOSSES, direction=Direction.INPUT)] if self._include_losses else []),
             Port(signal=POSITION, direction=Direction.OUTPUT),
             Port(signal=IMBALANCE, direction=Direction.OUTPUT),
+            *(
+                Port(signal=price, direction=Direction.OUTPUT, recorded=self.records_prices)
+                for price in (BUYING_PRICE, SELLING_PRICE)
+            ),
         )
 
     @override
     def initial_outputs(self) -> Outputs:
-        return {IMBALANCE.name: np.zeros(()), POSITION.name: np.asarray(self._position(0))}
+        told = {IMBALANCE.name: np.zeros(()), POSITION.name: np.asarray(self._position(0))}
+        return told | self._told_prices(0)
 
     @override
     def step(self, time: int, inputs: Inputs) -> Outputs:
@@ -219,6 +237,15 @@ class ImbalanceMarket(Model):
         return {
             POSITION.name: np.asarray(position_kw),
             IMBALANCE.name: np.asarray(self._imbalance_kwh),
+            **self._told_prices(time + self.step_size),
+        }
+
+    def _told_prices(self, time: int) -> Outputs:
+        """Return the prices of the step at ``time``, after the run's end those of the last."""
+        period = min(time // self._config.settlement_period, self._periods - 1)
+        return {
+            BUYING_PRICE.name: np.asarray(self._prices.buying[period]),
+            SELLING_PRICE.name: np.asarray(self._prices.selling[period]),
         }
 
     def _losses_kw(self, time: int, inputs: Inputs) -> float:
@@ -237,39 +264,28 @@ class ImbalanceMarket(Model):
         period_s = self._config.settlement_period
         start_s = np.arange(self._periods) * period_s
         stop_s = np.minimum(start_s + period_s, self._duration_s)
-        columns = (
-            ("period_start_s", start_s, "s", "first second of the settlement period"),
-            ("period_stop_s", stop_s, "s", "end of the settlement period, or of the run"),
-            (
+        return (
+            by_period("period_start_s", start_s, "s", "first second of the settlement period"),
+            by_period("period_stop_s", stop_s, "s", "end of the settlement period, or of the run"),
+            by_period(
                 "imbalance_price_shortage_eur_per_mwh",
-                self._shortage,
+                self._prices.buying,
                 "EUR/MWh",
                 "paid for consumption beyond the position",
             ),
-            (
+            by_period(
                 "imbalance_price_surplus_eur_per_mwh",
-                self._surplus,
+                self._prices.selling,
                 "EUR/MWh",
                 "received for consumption short of the position",
             ),
-        )
-        return tuple(
-            StaticVariable(
-                name=name,
-                values=values,
-                dimensions=("settlement_period",),
-                unit=unit,
-                long_name=long_name,
-            )
-            for name, values, unit, long_name in columns
         )
 
 
 def average_over_periods(forecast: Forecast, period_s: int, duration_s: int) -> FloatArray:
     """Return a forecast's mean power in each settlement period, in kW.
 
-    Intervals that straddle two periods count for each with their share (eq. 25 averages 10-min
-    means over 15-min periods). A last period that the run cuts short is averaged over what it has.
+    Eq. 25 averages 10-min means over 15-min periods; see `means_over`.
 
     Args:
         forecast: must reach the end of the run.
@@ -279,9 +295,4 @@ def average_over_periods(forecast: Forecast, period_s: int, duration_s: int) -> 
     Returns:
         (settlement period,), load convention.
     """
-    edges_s = np.arange(len(forecast.power_kw) + 1) * float(forecast.interval_s)
-    energy_kws = np.concatenate([[0.0], np.cumsum(forecast.power_kw) * forecast.interval_s])
-    bounds_s = np.append(np.arange(0, duration_s, period_s), duration_s)
-    until_bounds = np.interp(bounds_s, edges_s, energy_kws)
-    power_kw: FloatArray = np.diff(until_bounds) / np.diff(bounds_s)
-    return power_kw
+    return means_over(forecast.power_kw, forecast.interval_s, period_s, duration_s)

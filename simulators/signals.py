@@ -277,6 +277,14 @@ DEPARTURE = Signal(
 )
 
 # Flexible demand
+BASELINE_POWER = Signal(
+    name="baseline_power_kw",
+    unit="kW",
+    long_name="active power that would be drawn unasked in the next step",
+    positive=LOAD_CONVENTION,
+    information=Information.FORECAST,
+    cell_method="point",
+)
 ENERGY_SHIFTED = Signal(
     name="energy_shifted_kwh",
     unit="kWh",

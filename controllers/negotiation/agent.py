@@ -88,6 +88,8 @@ class Agent(Controller):
         """Who answers: their places are their addresses in the negotiation."""
         self.last_offer_kw = np.zeros((0, 0))
         """(agent, interval), what each offered last in the present negotiation."""
+        self._prepared_s: int | None = None
+        """Begin of the interval for which it was prepared last."""
 
     @property
     @abstractmethod
@@ -180,7 +182,7 @@ class Agent(Controller):
     def round(self, time: int, number: int, inputs: Inputs) -> Outputs:
         assert self.terms is not None  # noqa: S101 -- otherwise there is no port for rounds
         if number == 0:
-            self.prepare(time, inputs)
+            self._prepare_once(time, inputs)
             self.last_offer_kw = np.zeros((len(self.agents), self.terms.count))
         reached = inputs[REQUEST_ARRIVES.name] > 0
         if reached.any():
@@ -202,9 +204,13 @@ class Agent(Controller):
     def decide(self, time: int, observation: Observation) -> Setpoints:
         scheduled_kw = self.schedule_kw[:, time // self.step_size]
         ordered_kw = scheduled_kw
-        if self.terms is None:
-            self.prepare(time, observation)
-        else:
+        self._prepare_once(time, observation)  # if nobody asked before
+        if self.terms is not None:
             ordered_kw = observation[ORDER_POWER.name][:, 0]
         power_kw = np.where(np.isnan(ordered_kw), scheduled_kw, ordered_kw)
         return {**self.setpoints(time, power_kw), SCHEDULED_POWER.name: scheduled_kw.copy()}
+
+    def _prepare_once(self, time: int, observation: Observation) -> None:
+        if self._prepared_s != time:
+            self._prepared_s = time
+            self.prepare(time, observation)

@@ -168,7 +168,7 @@ class Coordinator(Controller):
     def round(self, time: int, number: int, inputs: Inputs) -> Outputs | None:
         if number == 0:
             self._channel.open()
-            self._heard_kw = self._scheduled_kw(time)
+            self._heard_kw = self._submitted_kw(time)
             self.begin(time, inputs, self._heard_kw.copy())
         else:
             self._hear(number - 1, time, inputs[OFFER_POWER.name])
@@ -198,7 +198,7 @@ class Coordinator(Controller):
             **self.outcome(),
         }
 
-    def _scheduled_kw(self, time: int) -> FloatArray:
+    def _submitted_kw(self, time: int) -> FloatArray:
         """Return the schedules of the intervals ahead; nothing beyond the end of the run."""
         begin = time // self.terms.interval_s
         ahead = self.schedule_kw[:, begin : begin + self.terms.count]

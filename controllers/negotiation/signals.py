@@ -37,6 +37,7 @@ OFFER_POWER = Signal(
     unit="kW",
     long_name="power that an agent would draw at the requested prices, all its devices together",
     positive=LOAD_CONVENTION,
+    extensive=True,
     meets_at=MeetsAt.CONNECTION_POINT,
 )
 

@@ -93,9 +93,7 @@ class LinearProgram:
         status = self._highs.getModelStatus()
         if status != _OPTIMAL:
             name = self._highs.modelStatusToString(status).lower()
-            return LinearOptimum(
-                status=name, objective=np.nan, _values=np.zeros(0), _program=self
-            )
+            return LinearOptimum(status=name, objective=np.nan, _values=np.zeros(0), _program=self)
         return LinearOptimum(
             status="optimal",
             objective=self._highs.getObjectiveValue() + self._offset,

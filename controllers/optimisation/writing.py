@@ -1,11 +1,14 @@
-"""Writes linear programs for readers: the text in Pyomo, the numbers apart from it, by name."""
+"""Writes linear programs for readers: the text in Pyomo, the numbers apart from it, by name.
+
+Pyomo is imported where something is written: it is slow to import, and scenarios are validated
+without it.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-import pyomo.environ as pyo
 
 from gridloom.simulators.model import FloatArray
 
@@ -13,7 +16,7 @@ Range: TypeAlias = tuple[FloatArray, FloatArray]
 """Lower and upper bounds, infinite where there is none."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Numbers:
     """All that changes from one solve to the next, by the name of what has it, shaped like it."""
 
@@ -51,6 +54,8 @@ class Rows:
 
     def write(self, name: str, body: Callable[..., Any]) -> None:
         """Add lower <= body(index) <= upper for every index that has a bound."""
+        import pyomo.environ as pyo
+
         lower, upper = self._bounds[name]
 
         def rule(_: Any, *index: int) -> Any:
@@ -64,6 +69,8 @@ class Rows:
 
 def write(block: Any, formulate: Formulation, numbers: Numbers) -> None:
     """Add a program's variables and constraints to a block."""
+    import pyomo.environ as pyo
+
     for name, (lower, upper) in numbers.variables.items():
         setattr(block, name, pyo.Var(*map(range, lower.shape), bounds=_between(lower, upper)))
     formulate(Rows(block, numbers))
@@ -71,6 +78,8 @@ def write(block: Any, formulate: Formulation, numbers: Numbers) -> None:
 
 def total(block: Any, costs: Mapping[str, FloatArray]) -> Any:
     """Return the sum of costs times variables."""
+    import pyomo.environ as pyo
+
     return pyo.quicksum(
         cost * variable
         for name, each in costs.items()
@@ -81,6 +90,8 @@ def total(block: Any, costs: Mapping[str, FloatArray]) -> Any:
 
 def program(formulate: Formulation, numbers: Numbers) -> Any:
     """Return a program as a `pyomo.environ.ConcreteModel`."""
+    import pyomo.environ as pyo
+
     model = pyo.ConcreteModel(name="program")
     write(model, formulate, numbers)
     model.objective = pyo.Objective(expr=total(model, numbers.costs) + numbers.offset)

@@ -11,8 +11,14 @@ import numpy as np
 from typing_extensions import override
 
 from gridloom.controllers.controller import ControlContext, Observation, Setpoints
+from gridloom.controllers.negotiation.agent import Agent
 from gridloom.controllers.negotiation.coordinator import Coordinator, CoordinatorConfig
 from gridloom.controllers.negotiation.messages import FlexibilityRequest
+from gridloom.controllers.transactive.references import (
+    Omniscient,
+    real_deviation_kw,
+    real_prices,
+)
 from gridloom.controllers.transactive.rules import (
     Answer,
     Ascent,
@@ -50,6 +56,10 @@ class RuleName(StrEnum):
     """No bonus: each agent trades its own deviations with the market, for comparison."""
     SCHEDULE = "schedule"
     """No flexibility: all keep their day-ahead schedules, for comparison."""
+    CENTRAL = "central"
+    """No negotiation: one optimisation of all devices with what their agents know, a bound."""
+    PERFECT = "perfect"
+    """One optimisation of the whole run with its real prices and generation, a bound."""
 
 
 class McuConfig(CoordinatorConfig):
@@ -73,7 +83,8 @@ class McuConfig(CoordinatorConfig):
                 return Ascent(self.tolerance_kw, 1.0 if step is None else step)
             case RuleName.LITERAL:
                 return Literal(self.tolerance_kw, 1.0 if step is None else step)
-        return None
+            case _:
+                return None
 
 
 class Mcu(Coordinator):
@@ -109,7 +120,17 @@ class Mcu(Coordinator):
                 )
             )
         self._rule = config.search_rule()
-        self._name = config.rule
+        self._choice = config.rule
+        self._agents = [
+            agent
+            for agent in (context.agents[party.name] for party in self.parties)
+            if isinstance(agent, Agent)
+        ]
+        self._omniscient: Omniscient | None = None
+        if config.rule in (RuleName.CENTRAL, RuleName.PERFECT):
+            self._omniscient = Omniscient(self.name, self._agents, self.terms.hours)
+        self._perfect_kw = np.zeros((0, 0))
+        """(flexible agent, interval of the run), once `perfect` has planned it."""
         forecast = market.price_forecast(self.terms.interval_s)
         self._buying, self._selling = forecast.buying, forecast.selling
         self._market = Market(buying_eur_per_mwh=0.0, selling_eur_per_mwh=0.0, surplus_kw=0.0)
@@ -119,6 +140,15 @@ class Mcu(Coordinator):
         self._bonus = 0.0
         self._increase_kw = 0.0
         self._agreed: tuple[Answer, Answer] | None = None
+
+    @property
+    @override
+    def granted(self) -> frozenset[Information]:
+        if self._choice is RuleName.PERFECT:
+            return self.information | {Information.PERFECT}
+        if self._choice is RuleName.CENTRAL:
+            return frozenset(Information) - {Information.PERFECT}
+        return self.information
 
     @override
     def begin(self, time: int, observation: Observation, scheduled_kw: FloatArray) -> None:
@@ -155,10 +185,7 @@ class Mcu(Coordinator):
     def order(self, offered_kw: FloatArray) -> FloatArray:
         if self._rule is None:
             self._market = self._with_surplus(offered_kw)
-            keeps = self._name is RuleName.SCHEDULE
-            order_kw = np.where(
-                self._flexible[:, np.newaxis] & keeps, self._scheduled_kw, offered_kw
-            )
+            order_kw = self._unnegotiated(offered_kw)
         elif self._agreed is None:  # out of rounds: what was heard last
             order_kw = offered_kw
         else:
@@ -182,6 +209,43 @@ class Mcu(Coordinator):
             REMAINING_SURPLUS: market.surplus_kw - self._increase_kw,
         }
         return {signal.name: np.asarray(value) for signal, value in told.items()}
+
+    def _unnegotiated(self, offered_kw: FloatArray) -> FloatArray:
+        """Return what the rules for comparison order: (agent, interval)."""
+        order_kw = offered_kw.copy()
+        if self._choice is RuleName.SCHEDULE:
+            order_kw[self._flexible] = self._scheduled_kw[self._flexible]
+        elif self._choice is RuleName.CENTRAL:
+            order_kw[self._flexible] = self._central_kw()
+        elif self._choice is RuleName.PERFECT:
+            order_kw[self._flexible] = self._perfect_from_now_kw()
+        return order_kw
+
+    def _central_kw(self) -> FloatArray:
+        """Return the optimum of all flexible agents with what is known now."""
+        assert self._omniscient is not None  # noqa: S101 -- made with the rule
+        market = self._market
+        deviation_kw = np.zeros(self.terms.count)
+        deviation_kw[0] = -market.surplus_kw
+        return self._omniscient.optimum_kw(
+            self._start_s // self.terms.interval_s,
+            deviation_kw,
+            self._ahead(self._buying, market.buying_eur_per_mwh),
+            self._ahead(self._selling, market.selling_eur_per_mwh),
+        )
+
+    def _perfect_from_now_kw(self) -> FloatArray:
+        """Return the optimum of the whole run, from this interval on."""
+        assert self._omniscient is not None  # noqa: S101 -- made with the rule
+        interval_s = self.terms.interval_s
+        if not self._perfect_kw.size:
+            futures = self.futures(interval_s)
+            deviation_kw = real_deviation_kw(self._agents, futures, self.name)
+            prices = real_prices(self.controlled, interval_s, len(deviation_kw))
+            self._perfect_kw = self._omniscient.optimum_kw(0, deviation_kw, *prices)
+        begin = self._start_s // interval_s
+        ahead_kw = self._perfect_kw[:, begin : begin + self.terms.count]
+        return np.pad(ahead_kw, ((0, 0), (0, self.terms.count - ahead_kw.shape[1])))
 
     def _request(self, number: int, buying: float, selling: float) -> FlexibilityRequest:
         """Return a request: prices of this interval, and forecasts of the later ones."""

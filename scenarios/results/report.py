@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gridloom.scenarios.results.cash_flows import cash_flows
+from gridloom.scenarios.results.kpis.negotiation import negotiation_of
 from gridloom.scenarios.results.record.layout import FAILURE, STATUS, STEP_SIZE, RunStatus
 from gridloom.scenarios.results.wall_time_lines import wall_time_lines
 from gridloom.scenarios.results.wording import DASH, LocalTime, counted, number, span
@@ -96,6 +98,7 @@ def _content(
     """Return what the template prints."""
     attributes = {str(name): str(value) for name, value in record.attrs.items()}
     scenario: dict[str, Any] = json.loads(attributes.get("scenario") or "{}")
+    negotiation = negotiation_of(record)
     return {
         "title": attributes.get("title") or attributes.get("scenario_name") or "gridloom run",
         "variant": attributes.get("variant", ""),
@@ -105,6 +108,7 @@ def _content(
         "headline": _grouped([kpi for kpi in kpis if kpi.headline], digits=3),
         "kpis": _grouped(kpis, digits=5),
         "figures": figures,
+        "cash_flows": None if negotiation is None else cash_flows(negotiation),
         "models": _models(record),
         "wall_time": _duration(record.attrs.get("wall_time_s")),
         "wall_times": wall_time_lines(record.attrs),

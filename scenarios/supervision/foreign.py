@@ -10,15 +10,17 @@ from typing import Any
 
 from typing_extensions import override
 
+from gridloom.controllers.external_rounds import AgentStepper
 from gridloom.scenarios.supervision.remote import RemoteModel
 from gridloom.scenarios.supervision.supervisor import Supervisor
-from gridloom.simulators.errors import Key, Problem, ScenarioError
+from gridloom.simulators.errors import GridloomError, Key, Problem, ScenarioError, SimulatorError
 from gridloom.simulators.external.local import LocalPeer, as_failure
 from gridloom.simulators.external.stepping import ForeignStepper, find_class
 from gridloom.simulators.model import Inputs, Model, Outputs
 from gridloom.simulators.remote.channel import Answer, refuse
 from gridloom.simulators.remote.peer import (
     Peer,
+    PeerFailure,
     Program,
     connect,
     spawn,
@@ -86,6 +88,43 @@ class ForeignRemote(RemoteModel):
 
         with first_on_path([str(folder.resolve()) for folder in self._foreign.context.folders]):
             return find_class(name)
+
+
+class AgentRemote(ForeignRemote):
+    """A foreign program that takes part in negotiations; its errors say in which round."""
+
+    def __init__(
+        self, model: Model, stepper: AgentStepper, key: Key, supervisor: Supervisor
+    ) -> None:
+        super().__init__(model, stepper, key, supervisor)
+        self._agent = stepper
+        self._asked = ""
+        """In which round it was asked last; nothing if it is in a step of its own."""
+
+    @override
+    async def _negotiate(self, time: int, number: int, arrays: Inputs) -> Outputs:
+        assert self._peer is not None  # noqa: S101 -- `start` comes first
+        self._asked = self._agent.asked_in(number)
+        begin = perf_counter()
+        try:
+            return await self._agent.negotiate(self._peer, time, number, arrays)
+        except SimulatorError as error:
+            cause = f"{self._asked}{error.cause}"
+            raise SimulatorError(self.model.name, time, cause, element=error.element) from None
+        finally:
+            self.busy_s += perf_counter() - begin
+
+    @override
+    async def _advance(self, time: int, arrays: Inputs) -> Outputs:
+        self._asked = ""
+        return await super()._advance(time, arrays)
+
+    @override
+    def _error(self, failure: PeerFailure) -> GridloomError:
+        asked = PeerFailure(
+            f"{self._asked}{failure.cause}", output=failure.output, remote=failure.remote
+        )
+        return super()._error(asked)
 
 
 def _require_program(name: str, environment: Mapping[str, str], folder: Path) -> None:

@@ -4,10 +4,12 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from gridloom.controllers.external import ExternalController
+from gridloom.controllers.external_agent import ExternalAgent
+from gridloom.controllers.external_rounds import AgentStepper
 from gridloom.scenarios.coupling import Coupling
 from gridloom.scenarios.schema import Scenario
 from gridloom.scenarios.supervision.blueprint import Blueprint
-from gridloom.scenarios.supervision.foreign import ForeignRemote
+from gridloom.scenarios.supervision.foreign import AgentRemote, ForeignRemote
 from gridloom.scenarios.supervision.remote import RemoteModel
 from gridloom.scenarios.supervision.served import ServedRemote
 from gridloom.scenarios.supervision.supervisor import Supervisor
@@ -31,9 +33,11 @@ def models_elsewhere(
     found: dict[str, RemoteModel] = {}
     for name, (key, config) in configs(blueprint.scenario).items():
         model = models[name]
-        if isinstance(model, External | ExternalController):
-            stepper = ForeignStepper(model, _arrivals(models, couplings, name))
-            found[name] = ForeignRemote(model, stepper, key, supervisor)
+        arrivals = _arrivals(models, couplings, name)
+        if isinstance(model, ExternalAgent):
+            found[name] = AgentRemote(model, AgentStepper(model, arrivals), key, supervisor)
+        elif isinstance(model, External | ExternalController):
+            found[name] = ForeignRemote(model, ForeignStepper(model, arrivals), key, supervisor)
         elif config.placement != "inprocess":
             found[name] = ServedRemote(model, config, key, supervisor, blueprint)
     return found

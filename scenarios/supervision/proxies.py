@@ -1,7 +1,7 @@
 """How mosaik reaches the models: in this process on guard, elsewhere without ever hanging."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from mosaik.proxies import BaseProxy, LocalProxy
 from mosaik.starters import Starter
@@ -17,6 +17,7 @@ from gridloom.simulators.model import Inputs, Outputs
 from gridloom.simulators.mosaik_adapter import ModelSimulator
 
 _API_VERSION = [3, 0]
+_Said = TypeVar("_Said")
 
 MakeProxy: TypeAlias = Callable[[MosaikProxy], BaseProxy]
 
@@ -102,7 +103,7 @@ class RemoteProxy(BaseProxy):
         """Return what the model says in a round of a negotiation."""
         self._stopwatch.begin(time)
         try:
-            said = await self._remote.negotiate(time, number, arrays)
+            said = await self._watched(time, self._remote.negotiate(time, number, arrays))
             return self._simulator.checked_round(said, time)
         finally:
             self._stopwatch.end(self._remote.busy_s, is_step=False)
@@ -126,7 +127,8 @@ class RemoteProxy(BaseProxy):
                 await self.negotiate(time, simulator.receive(args[1], time))
             self._stopwatch.begin(time)
             try:
-                outputs = await self._advance(time, simulator.receive(args[1], time))
+                arrays = simulator.receive(args[1], time)
+                outputs = await self._watched(time, self._remote.advance(time, arrays))
                 simulator.busy_s = self._remote.busy_s
                 next_step = simulator.accept(outputs, time)
             finally:
@@ -141,13 +143,14 @@ class RemoteProxy(BaseProxy):
     async def stop(self) -> None:
         """Do nothing: the composer stops the other side."""
 
-    async def _advance(self, time: int, arrays: Inputs) -> Outputs:
+    async def _watched(self, time: int, work: Awaitable[_Said]) -> _Said:
+        """Return what the other side says; a class in this very process must not hang."""
         remote, name = self._remote, self._simulator.model.name
         if not remote.is_here:
-            return await remote.advance(time, arrays)
+            return await work
         self._watchdog.begin(name, time, float(remote.config.step_timeout))
         try:
-            return await remote.advance(time, arrays)
+            return await work
         except (SystemExit, KeyboardInterrupt) as error:
             raise no_way_out(error, name, time) from error
         finally:

@@ -78,9 +78,7 @@ class Answers:
             for each in self._wanted
         }
 
-    def _numbers(
-        self, each: Addressed, answer: Mapping[str, Any], *, may_hold: bool
-    ) -> FloatArray:
+    def _numbers(self, each: Addressed, answer: Mapping[str, Any], *, may_hold: bool) -> FloatArray:
         name = each.exchanged.signal.name
         held = self._held.get(name)
         raw: Sequence[Any] = [_value(answer, *address) for address in each.addresses]

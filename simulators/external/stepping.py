@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gridloom.simulators.errors import Problem, ScenarioError, SimulatorError
+from gridloom.simulators.external.answers import UnfitAnswer
 from gridloom.simulators.external.foreign import Foreign
 from gridloom.simulators.external.meta import Meta, check_meta, read_meta
 from gridloom.simulators.external.relations import SIMULATOR_ID, EntityGraph
-from gridloom.simulators.external.translation import Translation, UnfitAnswer
+from gridloom.simulators.external.translation import ForeignInputs, Translation
 from gridloom.simulators.model import Inputs, Outputs
 from gridloom.simulators.quantities import format_duration
 
@@ -123,10 +124,8 @@ class ForeignStepper:
         is_due = any(wanted <= time for wanted in self._wanted)
         if not is_due and not any(arrival.comes(time) for arrival in self._triggers):
             return self._latest
-        self._time = time
-        inputs = self._translation.inputs(arrays)
-        advance = (self._max_advance(time),) if self._meta.knows_max_advance else ()
-        answer = await peer.call("step", time, inputs, *advance, timeout_s=self._timeout_s)
+        inputs = self._inputs(time, arrays)
+        answer = await self._step(peer, time, inputs, self._max_advance(time))
         self._wanted = {wanted for wanted in self._wanted if wanted > time}
         self._wanted |= self._checked_next(answer, time, self._meta)
         if self._translation.request:
@@ -136,10 +135,25 @@ class ForeignStepper:
                     data, time, may_hold=not self._meta.is_time_based
                 )
             except UnfitAnswer as unfit:
-                raise SimulatorError(
-                    self.model.name, time, unfit.cause, element=unfit.entity
-                ) from None
+                raise self._unfit(unfit, time) from None
         return self._latest
+
+    def _inputs(self, time: int, arrays: Inputs) -> ForeignInputs:  # noqa: ARG002
+        """Return what the simulator is told in a step."""
+        assert self._translation is not None  # noqa: S101 -- `start` comes first
+        return self._translation.inputs(arrays)
+
+    async def _step(
+        self, peer: AnyPeer, time: int, inputs: ForeignInputs, max_advance: int
+    ) -> object:
+        """Return what the simulator's `step` returns."""
+        assert self._meta is not None  # noqa: S101 -- `start` comes first
+        self._time = time
+        until = (max_advance,) if self._meta.knows_max_advance else ()
+        return await peer.call("step", time, inputs, *until, timeout_s=self._timeout_s)
+
+    def _unfit(self, unfit: UnfitAnswer, time: int) -> SimulatorError:
+        return SimulatorError(self.model.name, time, unfit.cause, element=unfit.entity)
 
     async def answer(self, method: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Answer what the simulator asks of mosaik.

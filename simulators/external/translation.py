@@ -1,7 +1,7 @@
 """Arrays of gridloom's ports into the mosaik API's values by entity and attribute, and back."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -11,8 +11,11 @@ from gridloom.simulators.external.answers import Addressed, Answers
 from gridloom.simulators.external.foreign import ELEMENT, Foreign, ForeignElements
 from gridloom.simulators.external.meta import Meta
 from gridloom.simulators.external.relations import SOURCE, walk
-from gridloom.simulators.model import FloatArray, Inputs, Outputs
+from gridloom.simulators.model import Inputs, Outputs
 from gridloom.simulators.remote.arrays import listed
+
+ForeignInputs: TypeAlias = dict[str, dict[str, dict[str, Any]]]
+"""What `step` is told: value by entity, attribute and source."""
 
 
 class Translation:
@@ -44,9 +47,9 @@ class Translation:
             if meta.triggers(self._type_of[entity], attribute)
         )
 
-    def inputs(self, arrays: Inputs) -> dict[str, dict[str, dict[str, Any]]]:
+    def inputs(self, arrays: Inputs) -> ForeignInputs:
         """Return `inputs` of the mosaik API's step; what is not known is null."""
-        found: dict[str, dict[str, dict[str, Any]]] = {}
+        found: ForeignInputs = {}
         for each in self._receives:
             values = each.exchanged.outward(arrays[each.exchanged.signal.name])
             numbers = listed(values) if np.isnan(values).any() else values.tolist()
@@ -78,7 +81,9 @@ class Translation:
     def _exchange(self, each: Exchanged) -> Addressed:
         kind = self._model.kind_of(each)
         if kind is None:
-            return Addressed(exchanged=each, addresses=((self.only(each.name), each.name),), size=None)
+            return Addressed(
+                exchanged=each, addresses=((self.only(each.name), each.name),), size=None
+            )
         names = kind.set.names
         if ELEMENT in each.name:
             only = self.only(each.name)

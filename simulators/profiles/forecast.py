@@ -8,6 +8,7 @@ from pydantic import model_validator
 
 from gridloom.simulators.errors import Problem, ScenarioError
 from gridloom.simulators.model import BuildContext, FloatArray, Forecast
+from gridloom.simulators.profiles.autoregression import correlated
 from gridloom.simulators.profiles.wide_csv import read_series
 from gridloom.simulators.quantities import (
     Config,
@@ -34,6 +35,9 @@ class ForecastConfig(Config):
     """Systematic error: 0.15 expects 15 % more of what comes, in the same direction."""
     relative_error_std: NonNegative = 0.0
     """Standard deviation of a Gaussian error of each interval, relative to its average."""
+    error_correlation_time: Duration | None = None
+    """Time after which the correlation of the errors has fallen to 1/e; the errors of the intervals
+    are independent unless given."""
     file: InputFile | None = None
     """CSV file that has the expectation itself instead (times as in a profile's file)."""
     column: str = "power_kw"
@@ -41,8 +45,9 @@ class ForecastConfig(Config):
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if self.file is not None and (self.relative_bias or self.relative_error_std):
-            raise ValueError("a forecast from a file has its own error: leave out the other two")
+        errors = self.relative_bias, self.relative_error_std, self.error_correlation_time
+        if self.file is not None and any(errors):
+            raise ValueError("a forecast from a file has its own error: leave out the others")
         return self
 
 
@@ -75,13 +80,36 @@ def make_forecast(
         )
         return Forecast(interval_s=interval, power_kw=given)
     means = _interval_means(totals, interval, until_s)
-    factor = relative_errors(config, context, len(means))
+    factor = relative_errors(config, context, len(means), interval)
     return Forecast(interval_s=interval, power_kw=means * factor)
 
 
-def relative_errors(config: ForecastConfig, context: BuildContext, intervals: int) -> FloatArray:
-    """Return what is expected over what comes true: (interval,)."""
-    errors = context.rng("forecast").standard_normal(intervals) * config.relative_error_std
+def flat_forecast(
+    power_kw: FloatArray, step_size: int, duration_s: int, *, by_element: bool
+) -> Forecast:
+    """Return the forecast of devices that are expected to keep one power.
+
+    Args:
+        power_kw: (element,), load convention.
+        step_size: Seconds between steps.
+        duration_s: End of the run.
+        by_element: Each element apart.
+    """
+    length_s = interval_s(ForecastConfig(), step_size)
+    rows = -(-duration_s // length_s)
+    each: FloatArray = np.tile(power_kw, (rows, 1))
+    return Forecast(interval_s=length_s, power_kw=each if by_element else each.sum(axis=1))
+
+
+def relative_errors(
+    config: ForecastConfig, context: BuildContext, intervals: int, length_s: int
+) -> FloatArray:
+    """Return what is expected over what comes true, for so many intervals: (interval,).
+
+    The first are the same however many there are.
+    """
+    noise = context.rng("forecast").standard_normal(intervals)
+    errors = correlated(noise, length_s, config.error_correlation_time) * config.relative_error_std
     factor: FloatArray = 1 + config.relative_bias + errors
     return factor
 
@@ -94,15 +122,24 @@ def interval_s(config: ForecastConfig, step_size: int) -> int:
     """
     if config.resolution is None:
         return -(-_USUAL_RESOLUTION_S // step_size) * step_size
-    if config.resolution % step_size:
+    require_whole_steps(config.resolution, step_size, "forecast", "resolution")
+    return config.resolution
+
+
+def require_whole_steps(length_s: int, step_size: int, *key: str) -> None:
+    """Refuse a length of time that is no whole number of steps.
+
+    Raises:
+        ScenarioError: it is none; it stands at ``key``.
+    """
+    if length_s % step_size:
         raise ScenarioError(
             Problem(
-                message=f"{format_duration(config.resolution)} is not a multiple of the step size",
-                key=("forecast", "resolution"),
+                message=f"{format_duration(length_s)} is not a multiple of the step size",
+                key=key,
                 expected=f"a multiple of {format_duration(step_size)}",
             )
         )
-    return config.resolution
 
 
 def _interval_means(

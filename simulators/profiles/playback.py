@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from gridloom.simulators.model import Outputs
+from gridloom.simulators.model import FloatArray, Outputs
 
 _BLOCK_S = 3600
 
@@ -30,6 +30,15 @@ class Playback:
             self._turn_to(time)
         row = (time - self._start_s) // self._step_size
         return {name: block[row] for name, block in self._block.items()}
+
+    def mean(self, name: str, start: int, stop: int) -> FloatArray:
+        """Return the average of one output over the steps in [start, stop): (element,)."""
+        inside = self._start_s <= start and stop <= self._stop_s
+        begin = self._start_s if inside else start
+        block = self._block if inside else self._compute(start, stop)
+        rows = slice((start - begin) // self._step_size, (stop - begin) // self._step_size)
+        mean: FloatArray = block[name][rows].mean(axis=0)
+        return mean
 
     def _turn_to(self, time: int) -> None:
         length = max(1, _BLOCK_S // self._step_size) * self._step_size

@@ -12,7 +12,7 @@ from typing_extensions import override
 from gridloom.simulators.errors import Problem, ScenarioError, nearest
 from gridloom.simulators.model import BuildContext, FloatArray
 from gridloom.simulators.profiles.clock import DAY_S, DailySeries, LocalClock
-from gridloom.simulators.profiles.series import ElapsedSeries, Series
+from gridloom.simulators.profiles.series import ElapsedSeries, HeldSeries, Series
 from gridloom.simulators.profiles.table import (
     find_columns,
     read_header,
@@ -72,7 +72,7 @@ def column_names(columns: Mapping[str, str], elements: Sequence[str]) -> list[st
 
 def read_series(
     path: Path, columns: Sequence[str], scale: float, context: BuildContext, until_s: int
-) -> Series:
+) -> HeldSeries:
     """Open some columns of a CSV file as a series, multiplied by ``scale``."""
     header = read_header(path)
     time = header[0]

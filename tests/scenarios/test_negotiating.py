@@ -6,6 +6,7 @@ is (sum b/a - C) / sum 1/a as long as every home buys: the closed form that the 
 """
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,7 @@ def results(
     fuse: bool,
     elsewhere: tuple[str, ...] = (),
     faults: dict[str, str] | None = None,
+    changed: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Run ten seconds; return every dataset of the record."""
     points = [point for homes in HOMES.values() for point in homes["points"]]
@@ -140,6 +142,7 @@ def results(
     simulators = {"market": market}
     simulators |= {name: {"type": f"{module}:Homes", **keys} for name, keys in HOMES.items()}
     simulators["east"]["step_size"] = "2s"  # is asked each second all the same
+    simulators |= changed or {}
     for name in elsewhere:
         simulators[name]["placement"] = "process"
     for name, fault in (faults or {}).items():
@@ -196,6 +199,44 @@ def test_where_it_is_computed_makes_no_difference(tmp_path: Path, module: str) -
         assert found.keys() == reference.keys()
         for name, values in reference.items():
             assert values.tobytes() == found[name].tobytes(), (fuse, elsewhere, name)
+
+
+WAITING = '''
+from gridloom.simulators.signals import IRRADIANCE
+
+class SunConfig(ModelConfig):
+    """Nothing but when it steps."""
+
+class Sun(Model):
+    Config = SunConfig
+
+    def __init__(self, config, context):
+        super().__init__(context, config.step_size)
+
+    @property
+    def ports(self):
+        return (Port(signal=IRRADIANCE, direction=OUT),)
+
+    def step(self, time, inputs):
+        return {"irradiance_w_per_m2": np.asarray(float(time))}
+
+class Waiting(Homes):
+    @property
+    def ports(self):
+        return (*super().ports, Port(signal=IRRADIANCE, direction=INTO))
+'''
+
+
+def test_who_waits_for_somebody_elsewhere_negotiates_as_ever(tmp_path: Path, module: str) -> None:
+    """Then west steps after the sun, market and east would before: none of them is fused."""
+    reference = results(tmp_path, module, fuse=False)
+    (tmp_path / f"{module}.py").write_text(MODULE + WAITING, encoding="utf-8")
+    sys.modules.pop(module)
+    sun = {"type": f"{module}:Sun", "placement": "process"}
+    west = {"type": f"{module}:Waiting", **HOMES["west"]}
+    found = results(tmp_path, module, fuse=True, changed={"sun": sun, "west": west})
+    for name, values in reference.items():
+        assert values.tobytes() == found[name].tobytes(), name
 
 
 @pytest.mark.parametrize("fuse", [False, True])

@@ -560,3 +560,10 @@ class TestConfiguration:
             context_of(start=datetime(2021, 3, 24, 0, tzinfo=timezone(timedelta(hours=1)))),
         )
         assert fleet.initial_outputs()["plugged_in"].tolist() == [1, 1]
+
+
+def test_sessions_are_known_day_ahead_only_where_drivers_book() -> None:
+    stay = session("LOAD1", "10min", "30min", 0.5)
+    assert fleet_of(stay).booked is None
+    booking = fleet_of(stay, forecast={"resolution": "10min", "bookings": True})
+    assert booking.booked is booking.sessions

@@ -45,7 +45,11 @@ def powers(load: Load, until_s: int) -> FloatArray:
 
 def test_ports_speak_of_the_connection_points_in_order() -> None:
     load = load_of(context_of(), at="west")
-    assert [port.name for port in load.ports] == ["power_kw", "reactive_power_kvar"]
+    assert [port.name for port in load.ports] == [
+        "power_kw",
+        "reactive_power_kvar",
+        "expected_power_kw",
+    ]
     for port in load.ports:
         assert port.direction is Direction.OUTPUT
         assert port.elements is not None

@@ -67,7 +67,12 @@ def test_the_position_holds_for_its_period() -> None:
     power = {"power_kw": np.zeros(2)}
     positions = [float(market.step(t, power)["position_kw"]) for t in range(0, 1800, 300)]
     assert positions == [4, 4, 4, -2, -2, -2]
-    assert market.initial_outputs() == {"position_kw": 4, "imbalance_kwh": 0}
+    assert market.initial_outputs() == {
+        "position_kw": 4,
+        "imbalance_kwh": 0,
+        "buying_price_eur_per_mwh": 90,
+        "selling_price_eur_per_mwh": 80,
+    }
     assert not market.needs_position
 
 
@@ -88,8 +93,14 @@ def test_losses_count_if_the_portfolio_includes_them() -> None:
 
 
 def test_losses_are_left_out_by_default() -> None:
-    names = [port.name for port in market_of(position_kw=[0]).ports]
-    assert names == ["power_kw", "position_kw", "imbalance_kwh"]
+    recorded = {port.name: port.recorded for port in market_of(position_kw=[0]).ports}
+    assert recorded == {
+        "power_kw": True,
+        "position_kw": True,
+        "imbalance_kwh": True,
+        "buying_price_eur_per_mwh": False,
+        "selling_price_eur_per_mwh": False,
+    }
 
 
 def test_unknown_losses_cannot_be_settled() -> None:

@@ -70,7 +70,11 @@ def test_a_profile_is_generation(tmp_path: Path) -> None:
     (tmp_path / "pv.csv").write_text("time_s,h1,h2,h3\n0,1,2,3\n1800,0,0,0\n")
     pv = pv_of(context_of(tmp_path), profile={"file": "pv.csv"})
     assert pv.step(0, {})["power_kw"].tolist() == [-1, -2, -3]
-    assert [port.name for port in pv.ports] == ["power_kw", "reactive_power_kvar"]
+    assert [port.name for port in pv.ports] == [
+        "power_kw",
+        "reactive_power_kvar",
+        "expected_power_kw",
+    ]
     dark = pv.step(1800, {})["power_kw"]
     assert not np.signbit(dark).any()
 
@@ -78,7 +82,12 @@ def test_a_profile_is_generation(tmp_path: Path) -> None:
 def test_ports_of_plants_in_the_sun() -> None:
     pv = pv_of(context_of(), irradiance=BRIGHT, at=["h2"])
     names = [port.name for port in pv.ports]
-    assert names == ["power_kw", "reactive_power_kvar", "irradiance_w_per_m2"]
+    assert names == [
+        "power_kw",
+        "reactive_power_kvar",
+        "irradiance_w_per_m2",
+        "expected_power_kw",
+    ]
     for port in pv.ports:
         assert port.elements is not None
         assert port.elements.kind == "pv_plant"

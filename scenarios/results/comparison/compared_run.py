@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _BASIC = "basic"
+_MCU = "mcu"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,14 @@ class ComparedRun:
         """Whether it is the baseline: all its controllers charge without coordination."""
         types = self.controller_types
         return bool(types) and all(each == _BASIC for each in types)
+
+    @property
+    def rule(self) -> str:
+        """By which rule its microgrid control unit finds prices; '' if it has none."""
+        for config in self.scenario.get("controllers", {}).values():
+            if config.get("type") == _MCU:
+                return str(config.get("rule", ""))
+        return ""
 
     def value(self, name: str, of: str = "") -> float:
         """Return an indicator, NaN if the run has none."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gridloom.scenarios.results.comparison.bounds import BoundsSource, resolve_bounds
+from gridloom.scenarios.results.comparison.captured_saving import SCHEDULE
 from gridloom.scenarios.results.comparison.comparability import require_comparable, warnings
 from gridloom.scenarios.results.comparison.compared_run import ComparedRun, with_unique_labels
 from gridloom.scenarios.results.comparison.energy_adjusted import (
@@ -70,6 +71,8 @@ class Comparison:
         label = self.reference.label
         if self.reference.is_basic:
             return f"'{label}', whose controllers charge without coordination"
+        if self.reference.rule == SCHEDULE:
+            return f"'{label}', in which all keep their day-ahead schedules"
         return f"'{label}', the first, as no run's controllers are all of type basic"
 
     @property
@@ -98,7 +101,7 @@ def compare_runs(
     """
     runs = with_unique_labels(runs)
     require_comparable(runs, anyway=options.anyway)
-    reference = next((run for run in runs if run.is_basic), runs[0])
+    reference = _reference(runs)
     energy = energy_reference(reference, options.energy_price_eur_per_mwh)
     costs = adjusted_costs(runs, energy, resolve_bounds(options.bounds, energy))
     return Comparison(
@@ -111,3 +114,10 @@ def compare_runs(
         sentences=tuple(sentences(runs, reference, costs)),
         warnings=tuple(warnings(runs)),
     )
+
+
+def _reference(runs: Sequence[ComparedRun]) -> ComparedRun:
+    """Return the run without coordination: uncoordinated charging, or schedules that are kept."""
+    basic = [run for run in runs if run.is_basic]
+    scheduled = [run for run in runs if run.rule == SCHEDULE]
+    return [*basic, *scheduled, *runs][0]

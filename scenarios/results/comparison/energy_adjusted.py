@@ -16,6 +16,7 @@ from math import isfinite, nan
 import numpy as np
 
 from gridloom.scenarios.results.comparison.bounds import CertifiedBounds, EnergyReference
+from gridloom.scenarios.results.comparison.captured_saving import OPERATING_COST
 from gridloom.scenarios.results.comparison.compared_run import ComparedRun
 from gridloom.scenarios.results.comparison.measures import Measure
 
@@ -66,12 +67,16 @@ def mean_imbalance_price(run: ComparedRun) -> float:
 def energy_reference(run: ComparedRun, price_eur_per_mwh: float | None) -> EnergyReference | None:
     """Return what J rests on, or None where there are no prices or no vehicles.
 
+    Nor has J a meaning where the imbalance cost is but a part of the operating cost.
+
     Args:
         run: the reference.
         price_eur_per_mwh: value of stored energy; None for the mean of all imbalance prices.
     """
     price = mean_imbalance_price(run) if price_eur_per_mwh is None else price_eur_per_mwh
     energy_kwh = run.total(_VEHICLE_ENERGY)
+    if (OPERATING_COST, "") in run.kpis:
+        return None
     if not isfinite(price + energy_kwh + run.total(COST)):
         return None
     return EnergyReference(label=run.label, price_eur_per_mwh=price, vehicle_energy_kwh=energy_kwh)

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from gridloom.scenarios.results.comparison.captured_saving import captured_measures
 from gridloom.scenarios.results.comparison.compared_run import ComparedRun
 from gridloom.scenarios.results.comparison.energy_adjusted import (
     AdjustedCosts,
@@ -24,6 +25,20 @@ _MARKET: _Rows = (
     ("shortage_cost_eur", _ALWAYS, ""),
     ("shortage_kwh", _DETAIL, ""),
     ("surplus_kwh", _DETAIL, ""),
+)
+_COSTS: _Rows = (
+    ("operating_cost_eur", _ALWAYS, "operating cost"),
+    ("day_ahead_cost_eur", _DETAIL, ""),
+    ("generation_cost_eur", _DETAIL, ""),
+    ("storage_wear_cost_eur", _DETAIL, ""),
+)
+_LOCAL_MARKET: _Rows = (
+    ("remaining_imbalance_percent", _ALWAYS, "expected imbalance that remains"),
+    ("bonus_paid_eur", _ALWAYS, ""),
+    ("bonus_received_eur", _DETAIL, ""),
+    ("gain_eur", _DETAIL, "gain against the market"),
+    ("locally_traded_kwh", _DETAIL, ""),
+    ("mcu_balance_eur", _DETAIL, ""),
 )
 _GRID: _Rows = (
     ("line_loading_max_percent", _ALWAYS, ""),
@@ -48,6 +63,8 @@ _ENERGY: _Rows = (
     ("self_sufficiency_percent", _DETAIL, ""),
 )
 _COORDINATION: _Rows = (
+    ("negotiation_rounds_mean", _ALWAYS, ""),
+    ("negotiation_rounds_max", _DETAIL, ""),
     ("messages", _DETAIL, ""),
     ("messages_per_device_and_minute", _ALWAYS, "messages a controlled device"),
     ("message_bytes", _DETAIL, ""),
@@ -75,8 +92,11 @@ def headline_measures(
 ) -> list[Measure]:
     """Return the rows of the headline table; what no run has is left out."""
     measures = [
+        *_indicators(runs, _COSTS),
+        *captured_measures(runs),
         *_indicators(runs, _MARKET),
         *adjusted_cost_measures(costs),
+        *_indicators(runs, _LOCAL_MARKET),
         *_indicators(runs, _GRID),
         *_indicators(runs, _VEHICLES),
         *_throughput_ratio(runs, reference),

@@ -4,10 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
+from gridloom.scenarios.results.comparison.captured_saving import (
+    captured_saving,
+    shares_by_label,
+)
 from gridloom.scenarios.results.comparison.compared_run import ComparedRun
 from gridloom.scenarios.results.comparison.energy_adjusted import AdjustedCosts
 from gridloom.scenarios.results.wording import number, span
 
+_HALF_A_CENT = 0.005
 _MOST_NAMED = 4
 """Schemes named one by one."""
 
@@ -17,6 +22,8 @@ def sentences(
 ) -> list[str]:
     """Return what the comparison shows: cost, grid, vehicles; best first."""
     told = [
+        _captured(runs),
+        _balance(runs),
         *_cost_sentences(runs, reference, costs),
         _overload(runs),
         _voltage(runs),
@@ -32,6 +39,34 @@ def listed(names: Sequence[str]) -> str:
     ('a', 'a, b and c')
     """
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _captured(runs: Sequence[ComparedRun]) -> str:
+    """Tell what share of the saving that a central optimum brings each rule captures."""
+    saving, shares = captured_saving(runs), shares_by_label(runs)
+    if saving is None or not shares:
+        return ""
+    told = [f"{label} {number(share)} %" for label, share in shares.items()]
+    return (
+        "Of what a central optimum with the same information saves (operating cost "
+        f"{number(saving.central_eur, 5)} instead of {number(saving.schedule_eur, 5)} EUR with "
+        f"day-ahead schedules kept), the rules capture: {listed(told)}."
+    )
+
+
+def _balance(runs: Sequence[ComparedRun]) -> str:
+    """Tell with which rules the coordinator neither gains nor loses."""
+    values = {run.label: run.value("mcu_balance_eur") for run in runs}
+    known = {label: value for label, value in values.items() if isfinite(value)}
+    told = [
+        f"{'keeps' if value > 0 else 'adds'} {number(abs(value))} EUR with {label}"
+        for label, value in known.items()
+        if abs(value) >= _HALF_A_CENT
+    ]
+    even = [label for label, value in known.items() if abs(value) < _HALF_A_CENT]
+    if even:
+        told = [f"breaks even with {listed(even)}", *told]
+    return f"The coordinator {', '.join(told)}." if told else ""
 
 
 def _cost_sentences(

@@ -2,13 +2,17 @@
 
 from typing import TYPE_CHECKING
 
+from gridloom.scenarios.results.figures.bonuses import bonuses_figure
 from gridloom.scenarios.results.figures.imbalance import imbalance_figure
 from gridloom.scenarios.results.figures.line_current import line_current_figure
+from gridloom.scenarios.results.figures.local_price import local_price_figure
 from gridloom.scenarios.results.figures.map import map_figure
 from gridloom.scenarios.results.figures.power import power_figure
+from gridloom.scenarios.results.figures.schedules import schedules_figure
 from gridloom.scenarios.results.figures.state_of_charge import state_of_charge_figure
 from gridloom.scenarios.results.figures.style import ReportFigure, figure_style
 from gridloom.scenarios.results.figures.voltage import voltage_figure
+from gridloom.scenarios.results.kpis.negotiation import Negotiation, negotiation_of
 from gridloom.scenarios.results.line_loading import line_loading
 from gridloom.scenarios.results.recording import RecordParts, parts_of
 
@@ -19,18 +23,27 @@ if TYPE_CHECKING:
 def report_figures(record: "xr.DataTree") -> list[ReportFigure]:
     """Draw everything there is to see in a record."""
     with figure_style():
-        drawn = _draw_all(parts_of(record))
+        drawn = _draw_all(parts_of(record), negotiation_of(record))
     return [figure for figure in drawn if figure is not None]
 
 
-def _draw_all(parts: RecordParts) -> list[ReportFigure | None]:
+def _draw_all(parts: RecordParts, negotiation: Negotiation | None) -> list[ReportFigure | None]:
     grid, clock = parts.grid, parts.clock
     loading = line_loading(grid) if grid else None
     return [
         line_current_figure(grid, loading, clock) if grid and loading else None,
         power_figure(parts),
+        *(_of_negotiation(negotiation, parts) if negotiation else ()),
         *(imbalance_figure(market, clock) for market in parts.markets),
         *(state_of_charge_figure(storage, clock) for storage in parts.storages),
         voltage_figure(grid, clock) if grid else None,
         map_figure(grid, loading) if grid and loading else None,
+    ]
+
+
+def _of_negotiation(negotiation: Negotiation, parts: RecordParts) -> list[ReportFigure | None]:
+    return [
+        schedules_figure(negotiation, parts.clock),
+        local_price_figure(negotiation, parts.clock),
+        bonuses_figure(negotiation, [device.name for device in parts.devices]),
     ]

@@ -12,6 +12,7 @@ from gridloom.scenarios.results.figures.style import (
     CLASS_COLOURS,
     COLUMNS,
     GREY,
+    HATCHES,
     INK,
     ReportFigure,
     at_time,
@@ -27,8 +28,6 @@ from gridloom.simulators.model import FloatArray
 from gridloom.simulators.signals import POSITION, POWER, SLACK_POWER
 
 _LEGEND_COLUMNS = 5
-_HATCHES = ("", "////", "....")
-"""Tell classes apart once the colours are used up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +136,7 @@ def _draw(
         turn, colour = divmod(place, len(CLASS_COLOURS))
         style: dict[str, Any] = {
             "color": CLASS_COLOURS[colour],
-            "hatch": _HATCHES[turn % len(_HATCHES)],
+            "hatch": HATCHES[turn % len(HATCHES)],
             "edgecolor": "white" if turn else "none",
             "alpha": 0.8,
             "linewidth": 0,

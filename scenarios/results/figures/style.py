@@ -26,11 +26,13 @@ SKY, VERMILLION, YELLOW = "#56B4E9", "#D55E00", "#F0E442"
 INK, GREY, PALE = "#222222", "#6B6B6B", "#D9D9D9"
 CLASS_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW)
 """Of device classes, in the order of the record."""
+HATCHES = ("", "////", "....")
+"""Tell classes apart once the colours are used up."""
 COLUMNS = 900
 """Pieces a series is drawn in: about one a pixel of the figure's width."""
 
 _WIDTH_IN = 9.6
-_LEFT_IN, _RIGHT_IN, _BOTTOM_IN, _LEGEND_ROW_IN = 0.72, 0.3, 0.52, 0.22
+_LEFT_IN, _RIGHT_IN, _BOTTOM_IN, _LEGEND_ROW_IN = 0.84, 0.3, 0.52, 0.22
 _RASTER_DPI = 160
 """Of dense artists inside the otherwise scalable figure."""
 _STYLE: dict[Any, Any] = {
@@ -95,6 +97,33 @@ def new_axes(height_in: float = 3.3, legend_rows: int = 1) -> tuple[Figure, Axes
     return figure, axes
 
 
+def new_panels(rows: int, columns: int, height_in: float) -> tuple[Figure, list[Axes]]:
+    """Return a figure of the page's width with plots in rows that share their horizontal axis.
+
+    Args:
+        rows: of plots.
+        columns: of plots.
+        height_in: of one plot with its title, in inches.
+    """
+    total_in = 0.25 + rows * height_in + _BOTTOM_IN
+    figure = Figure(figsize=(_WIDTH_IN, total_in))
+    grid = figure.subplots(
+        rows,
+        columns,
+        sharex=True,
+        squeeze=False,
+        gridspec_kw={
+            "left": _LEFT_IN / _WIDTH_IN,
+            "right": 1.0 - _RIGHT_IN / _WIDTH_IN,
+            "bottom": _BOTTOM_IN / total_in,
+            "top": 1.0 - 0.5 / total_in,
+            "hspace": 0.32,
+            "wspace": 0.22,
+        },
+    )
+    return figure, list(grid.flat)
+
+
 def svg_bytes(figure: Figure) -> bytes:
     """Render a figure; the same figure gives the same bytes."""
     stream = io.BytesIO()
@@ -103,10 +132,13 @@ def svg_bytes(figure: Figure) -> bytes:
     return stream.getvalue()
 
 
-def time_axis(axes: Axes, clock: LocalTime, time: NDArray[np.datetime64]) -> None:
+def time_axis(
+    axes: Axes, clock: LocalTime, time: NDArray[np.datetime64], most_ticks: int = 13
+) -> None:
     """Make the horizontal axis the local time from the first to the last of ``time`` (UTC)."""
     first, last = (float(at) for at in at_time(clock, time[[0, -1]]))
-    locator = AutoDateLocator(minticks=5, maxticks=13)  # type: ignore[no-untyped-call]
+    least_ticks = (most_ticks + 2) // 3  # the finer unit then has no more than the most
+    locator = AutoDateLocator(minticks=least_ticks, maxticks=most_ticks)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     formatter = ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_formatter(formatter)

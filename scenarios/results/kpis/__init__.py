@@ -11,11 +11,16 @@ from gridloom.scenarios.results.kpis.decisions import solve_kpis
 from gridloom.scenarios.results.kpis.energy import energy_kpis
 from gridloom.scenarios.results.kpis.grid import grid_kpis
 from gridloom.scenarios.results.kpis.kpi import Kpi, read_kpis_csv, write_kpis_csv
+from gridloom.scenarios.results.kpis.ledger import ledger_of
 from gridloom.scenarios.results.kpis.market import market_kpis
 from gridloom.scenarios.results.kpis.messages import message_kpis
+from gridloom.scenarios.results.kpis.negotiation import negotiation_of
+from gridloom.scenarios.results.kpis.operating_cost import operating_cost_kpis
 from gridloom.scenarios.results.kpis.plan import plan_kpis
+from gridloom.scenarios.results.kpis.rescheduling import rescheduling_kpis
 from gridloom.scenarios.results.kpis.sessions import session_kpis
 from gridloom.scenarios.results.kpis.storage import storage_kpis
+from gridloom.scenarios.results.kpis.transactive import transactive_kpis
 from gridloom.scenarios.results.kpis.voltage import voltage_kpis
 from gridloom.scenarios.results.recording import Recording, parts_of
 
@@ -31,7 +36,11 @@ def compute_kpis(record: "xr.DataTree") -> list[Kpi]:
     Where a record holds several markets or fleets, `Kpi.of` begins with the model's name.
     """
     parts = parts_of(record)
+    negotiation = negotiation_of(record)
     kpis: list[Kpi] = []
+    if negotiation is not None:
+        kpis += operating_cost_kpis(negotiation.trades, parts.devices)
+        kpis += transactive_kpis(negotiation, ledger_of(negotiation))
     for market, of in _with_names(parts.markets):
         kpis += market_kpis(market, of)
     if parts.grid is not None:
@@ -46,6 +55,8 @@ def compute_kpis(record: "xr.DataTree") -> list[Kpi]:
     kpis += solve_kpis(record)
     if parts.grid is not None:
         kpis += plan_kpis(record, parts.grid)
+    if negotiation is not None:
+        kpis += rescheduling_kpis(negotiation)
     return kpis
 
 

@@ -22,7 +22,7 @@ class Kpi:
     unit: str
     """As UDUNITS reads it; '1' for counts and shares."""
     group: str
-    """What it speaks of: 'Market', 'Grid', 'Voltage', 'EV', 'Energy', 'Storage'."""
+    """What it speaks of, as in 'Market', 'Grid', 'Voltage', 'EV', 'Energy' or 'Costs'."""
     label: str
     """For humans, short."""
     of: str = ""

@@ -178,3 +178,132 @@ def build_record() -> RecordBuilder:
         return xr.DataTree.from_dict({"/": root, **chosen})
 
     return build
+
+
+HOUR_S = 3600
+_AGENTS = {
+    "wind": "inflexible_agent",
+    "dg": "generator_agent",
+    "ess": "storage_agent",
+}
+DG_KW = [[-180.0, -260.0], [-210.0, -340.0], [-190.0, -280.0], [-200.0, -300.0]]
+
+
+def _hours(variables: Mapping[str, Any], model_type: str, step_s: int = HOUR_S) -> xr.Dataset:
+    """Return a group of a record over four hours."""
+    time = START + np.arange(0, 4 * HOUR_S, step_s) * np.timedelta64(1, "s")
+    role = "controller" if model_type.endswith("agent") or model_type == "mcu" else "simulator"
+    return xr.Dataset(
+        {**variables, "time": ("time", time)},
+        attrs={"role": role, "model_type": model_type, "step_size_s": step_s},
+    )
+
+
+def _agent(model_type: str, scheduled_kw: Any) -> xr.Dataset:
+    rows = np.tile(np.asarray(scheduled_kw, dtype=float), (4, 1))
+    return _hours({"scheduled_power_kw": (("time", "agent"), rows)}, model_type)
+
+
+def _microgrid(unrepresented_kw: float) -> dict[str, xr.Dataset]:
+    """Four hours of an MCU with wind, two generators and a storage; see `build_negotiated`."""
+    wind_kw = np.repeat([-1100.0, -950.0, -1100.0, -1000.0], 2) + np.tile([40.0, -40.0], 4)
+    periods = {
+        "period_start_s": [0, 3600, 7200, 10800],
+        "period_stop_s": [3600, 7200, 10800, 14400],
+        "day_ahead_price_eur_per_mwh": [50.0, 60.0, 50.0, 40.0],
+        "imbalance_price_shortage_eur_per_mwh": [80.0, 90.0, 70.0, 60.0],
+        "imbalance_price_surplus_eur_per_mwh": [40.0, 30.0, 30.0, 20.0],
+    }
+    return {
+        "wind": _hours(
+            {"power_kw": (("time", "plant"), np.column_stack([wind_kw * 0.4, wind_kw * 0.6]))},
+            "wind",
+            step_s=1800,
+        ),
+        "dg": _hours(
+            {
+                "power_kw": (("time", "generator"), np.array(DG_KW)),
+                "generation_min_kw": ("generator", [0.0, 0.0]),
+                "generation_max_kw": ("generator", [400.0, 400.0]),
+                "marginal_cost_eur_per_mwh": (
+                    ("generator", "cost_block"),
+                    [[50.0, 80.0], [50.0, 80.0]],
+                ),
+            },
+            "generator",
+        ),
+        "ess": _hours(
+            {
+                "power_kw": (("time", "storage"), np.array([[140.0], [100.0], [130.0], [100.0]])),
+                "throughput_cost_eur_per_mwh": ("storage", [5.0]),
+            },
+            "storage",
+        ),
+        "market": _hours(
+            {
+                "position_kw": ("time", np.full(4, -1400.0 + 0.8 * unrepresented_kw)),
+                "imbalance_kwh": (
+                    "time",
+                    np.array([0.0, 0.0, -40.0, 0.0]) + 0.2 * unrepresented_kw,
+                ),
+                **{name: ("settlement_period", values) for name, values in periods.items()},
+            },
+            "energy_market",
+        ),
+    }
+
+
+def _mcu() -> xr.Dataset:
+    told = {
+        "bonus_eur_per_mwh": [10.0, 20.0, 40.0, 0.0],
+        "local_buying_price_eur_per_mwh": [70.0, 50.0, 30.0, 60.0],
+        "local_selling_price_eur_per_mwh": [70.0, 50.0, 30.0, 60.0],
+        "expected_surplus_kw": [100.0, -50.0, 100.0, 0.0],
+        "remaining_surplus_kw": [0.0, 0.0, 40.0, 0.0],
+        "negotiation_rounds": [5.0, 3.0, 2.0, 1.0],
+    }
+    return _hours({name: ("time", values) for name, values in told.items()}, "mcu")
+
+
+@pytest.fixture(scope="session")
+def build_negotiated() -> RecordBuilder:
+    """Make the record of four hours of an MCU, of which every number is known.
+
+    Wind is scheduled at -1000 kW, two generators at -200 and -300 kW, a storage at 100 kW. Hour 1:
+    100 kW surplus, bonus 10, consumed by generators (60) and storage (40). Hour 2: 50 kW shortage,
+    bonus 20, made up for by generators. Hour 3: 100 kW surplus, bonus at its cap of 40, generators
+    and storage take 30 each, 40 kWh are sold. Hour 4: all as scheduled.
+
+    Loads that no agent speaks for draw `unrepresented_kw`, of which 80 % were bought. The imbalance
+    that the market sees can be multiplied by a factor, to make runs that cost differently.
+    """
+
+    def build(
+        variant: str = "bisection",
+        *,
+        rule: str = "bisection",
+        unrepresented_kw: float = 0.0,
+        imbalance: float = 1.0,
+    ) -> xr.DataTree:
+        groups = _microgrid(unrepresented_kw)
+        groups["market"]["imbalance_kwh"] *= imbalance
+        if unrepresented_kw:
+            load_kw = (("time", "house"), np.full((4, 1), unrepresented_kw))
+            groups["load"] = _hours({"power_kw": load_kw}, "load")
+        controllers: dict[str, Any] = {
+            f"{name}_agent": {"type": model_type, "controls": name}
+            for name, model_type in _AGENTS.items()
+        }
+        groups |= {
+            "wind_agent": _agent("inflexible_agent", [-1000.0]),
+            "dg_agent": _agent("generator_agent", [-200.0, -300.0]),
+            "ess_agent": _agent("storage_agent", [100.0]),
+            "mcu": _mcu(),
+        }
+        controllers["mcu"] = {"type": "mcu", "controls": "market", "rule": rule}
+        scenario = SCENARIO | {"duration": "4h", "variant": variant, "controllers": controllers}
+        attributes = ATTRIBUTES | {"variant": variant, "scenario": json.dumps(scenario)}
+        root = xr.Dataset({"run_status": np.int8(1)}, attrs=attributes | {"digest": variant})
+        return xr.DataTree.from_dict({"/": root, **groups})
+
+    return build

@@ -8,6 +8,7 @@ from gridloom.scenarios.results.comparison.figures.fleet_power import fleet_powe
 from gridloom.scenarios.results.comparison.figures.imbalance import imbalance_figures
 from gridloom.scenarios.results.comparison.figures.line_current import line_current_figure
 from gridloom.scenarios.results.comparison.figures.looks import scheme_looks
+from gridloom.scenarios.results.comparison.figures.operating_cost import operating_cost_figure
 from gridloom.scenarios.results.figures.style import ReportFigure, figure_style
 
 
@@ -16,6 +17,7 @@ def comparison_figures(comparison: Comparison) -> list[ReportFigure]:
     looks = scheme_looks(comparison.labels, comparison.reference.label)
     with figure_style():
         drawn = [
+            operating_cost_figure(comparison, looks),
             cost_figure(comparison, looks),
             *imbalance_figures(comparison, looks),
             line_current_figure(comparison, looks),
