@@ -29,19 +29,21 @@ class LinearOptimum:
     status: str
     """'optimal', or what the solver calls the reason why there is no solution."""
     objective: float
-    """Without offset if there is no solution: NaN."""
-    _values: FloatArray
-    _program: "LinearProgram"
+    """With its offset; NaN if there is no solution."""
+    values: FloatArray
+    """(column,), all variables one after another; empty if there is no solution."""
+    layout: Mapping[str, tuple[slice, tuple[int, ...]]]
+    """By name of the variables, where they lie among all, and their shape."""
 
     @property
     def is_optimal(self) -> bool:
         """Whether there is a solution."""
-        return len(self._values) > 0
+        return self.status == "optimal"
 
     def __getitem__(self, name: str) -> FloatArray:
         """Return the values of variables, shaped like these."""
-        place, shape = self._program.place(name)
-        return self._values[place].reshape(shape)
+        place, shape = self.layout[name]
+        return self.values[place].reshape(shape)
 
 
 class LinearProgram:
@@ -55,7 +57,9 @@ class LinearProgram:
     def __init__(self, formulate: Formulation, numbers: Numbers) -> None:
         layout = Layout.of(_bounded(numbers))
         self._columns, self._rows = layout.columns, layout.rows
-        self._shapes = {name: low.shape for name, (low, _) in numbers.variables.items()}
+        self._places = {
+            name: (layout.columns[name], low.shape) for name, (low, _) in numbers.variables.items()
+        }
         self._every_column = np.arange(layout.width, dtype=np.int32)
         self._every_row = np.arange(layout.height, dtype=np.int32)
         self._highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
@@ -66,10 +70,6 @@ class LinearProgram:
         self._base_cost = self._cost
         self._offset = 0.0
         self.load(numbers)
-
-    def place(self, name: str) -> tuple[slice, tuple[int, ...]]:
-        """Return where variables lie among all, and their shape."""
-        return self._columns[name], self._shapes[name]
 
     def load(self, numbers: Numbers) -> None:
         """Take over bounds, costs and offset; names and shapes must be those it was made of."""
@@ -91,14 +91,12 @@ class LinearProgram:
             self._highs.clearSolver()  # whatever a bad start has led to, a fresh one does not
             self._highs.run()
         status = self._highs.getModelStatus()
-        if status != _OPTIMAL:
-            name = self._highs.modelStatusToString(status).lower()
-            return LinearOptimum(status=name, objective=np.nan, _values=np.zeros(0), _program=self)
+        solved = status == _OPTIMAL
         return LinearOptimum(
-            status="optimal",
-            objective=self._highs.getObjectiveValue() + self._offset,
-            _values=np.array(self._highs.getSolution().col_value),
-            _program=self,
+            status=self._highs.modelStatusToString(status).lower(),
+            objective=self._highs.getObjectiveValue() + self._offset if solved else np.nan,
+            values=np.array(self._highs.getSolution().col_value if solved else []),
+            layout=self._places,
         )
 
     def _vector(self, vector: FloatArray, costs: Mapping[str, FloatArray]) -> FloatArray:

@@ -39,6 +39,7 @@ from gridloom.controllers.transactive.signals import (
 from gridloom.simulators.errors import Problem, ScenarioError
 from gridloom.simulators.market import ImbalanceMarket
 from gridloom.simulators.model import FloatArray
+from gridloom.simulators.prices import PriceForecast
 from gridloom.simulators.quantities import NonNegative, Positive
 from gridloom.simulators.signals import BUYING_PRICE, SELLING_PRICE, Information, Signal
 
@@ -62,6 +63,15 @@ class RuleName(StrEnum):
     """One optimisation of the whole run with its real prices and generation, a bound."""
 
 
+class Outlook(StrEnum):
+    """What agents are told of the prices of later intervals."""
+
+    DAY_AHEAD = "day_ahead"
+    """The day-ahead price, for both directions: what the local price is expected to be."""
+    MARKET = "market"
+    """The market's expected prices of buying and selling: as if nobody local were there then."""
+
+
 class McuConfig(CoordinatorConfig):
     """The microgrid control unit; it `controls` the market on which it trades what is left."""
 
@@ -70,8 +80,17 @@ class McuConfig(CoordinatorConfig):
     bonus_step_eur_per_mwh: Positive | None = None
     """By which the bonus is raised, or within which it is found; default: 0.05 for `bisection`,
     else 1."""
+    outlook: Outlook | None = None
+    """What agents are told of later prices; default: `market` for `selfish`, else `day_ahead`."""
     tolerance_kw: NonNegative = 1e-6
     """What counts as no imbalance."""
+
+    def later_prices(self, forecast: PriceForecast) -> tuple[FloatArray, FloatArray]:
+        """Return what agents are told of later buying and selling prices: (interval,) each."""
+        is_selfish = self.rule is RuleName.SELFISH
+        if (self.outlook or (Outlook.MARKET if is_selfish else Outlook.DAY_AHEAD)) is Outlook.MARKET:
+            return forecast.buying, forecast.selling
+        return forecast.day_ahead, forecast.day_ahead
 
     def search_rule(self) -> Rule | None:
         """Return the rule that looks for a bonus; None where there is none."""
@@ -131,8 +150,9 @@ class Mcu(Coordinator):
             self._omniscient = Omniscient(self.name, self._agents, self.terms.hours)
         self._perfect_kw = np.zeros((0, 0))
         """(flexible agent, interval of the run), once `perfect` has planned it."""
-        forecast = market.price_forecast(self.terms.interval_s)
-        self._buying, self._selling = forecast.buying, forecast.selling
+        self._buying, self._selling = config.later_prices(
+            market.price_forecast(self.terms.interval_s)
+        )
         self._market = Market(buying_eur_per_mwh=0.0, selling_eur_per_mwh=0.0, surplus_kw=0.0)
         self._start_s = 0
         self._scheduled_kw = np.zeros((0, 0))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from math import isfinite
 
 from gridloom.scenarios.results.comparison.captured_saving import (
+    CENTRAL,
+    PERFECT,
     captured_saving,
     shares_by_label,
 )
@@ -55,8 +57,12 @@ def _captured(runs: Sequence[ComparedRun]) -> str:
 
 
 def _balance(runs: Sequence[ComparedRun]) -> str:
-    """Tell with which rules the coordinator neither gains nor loses."""
-    values = {run.label: run.value("mcu_balance_eur") for run in runs}
+    """Tell with which rules the coordinator neither gains nor loses; an optimum has no prices."""
+    values = {
+        run.label: run.value("mcu_balance_eur")
+        for run in runs
+        if run.rule not in {CENTRAL, PERFECT}
+    }
     known = {label: value for label, value in values.items() if isfinite(value)}
     told = [
         f"{'keeps' if value > 0 else 'adds'} {number(abs(value))} EUR with {label}"

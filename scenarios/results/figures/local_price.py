@@ -35,10 +35,11 @@ def local_price_figure(negotiation: Negotiation, clock: LocalTime) -> ReportFigu
         title=title,
         caption=(
             "Top: the market's buying and selling prices and the local price at which deviations "
-            "settle, EUR/MWh; area: the bonus, by which the local price is below the buying price "
-            "in a surplus and above the selling price in a shortage. Middle: the surplus that "
-            "inflexible agents expected to leave over, and what remained of it for the market, kW "
-            "(negative: shortage). Bottom: rounds of each negotiation."
+            "settle, EUR/MWh; area: the bonus, from the price that would hold without it (in a "
+            "surplus the buying, in a shortage the selling price; with the rule 'literal' their "
+            "mean) to the local price. Middle: the surplus that inflexible agents expected to "
+            "leave over, and what remained of it for the market, kW (negative: shortage). Bottom: "
+            "rounds of each negotiation."
         ),
         alternative=f"Prices, surplus and rounds of the negotiations over time. {title}.",
         svg=_draw(negotiation, clock),

@@ -27,7 +27,8 @@ def cheapest(baseline_kw: FloatArray, prices: FloatArray, low: float, high: floa
 @given(seed=st.integers(0, 100_000), low=st.floats(0.1, 0.9), high=st.floats(1.1, 3.0))
 def test_it_draws_in_the_cheapest_hours(agent_of: Any, seed: int, low: float, high: float) -> None:
     prices = np.random.default_rng(seed).uniform(20, 90, 6)
-    agent = agent_of("flexible_load", prices, power_limits=(low, high))
+    given = {"power_limits": (low, high), "agent_inertia_eur_per_mwh": 0.0}
+    agent = agent_of("flexible_load", prices, **given)
     baseline_kw = agent.controlled.forecast(by_element=True).power_kw[:, 0]
     expected = cheapest(baseline_kw, prices, low, high)
     np.testing.assert_allclose(agent.schedule_kw[0], expected, atol=1e-6)

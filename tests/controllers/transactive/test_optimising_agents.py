@@ -66,7 +66,7 @@ def test_answers_are_those_of_a_fresh_solve_by_pyomo(
             best = agent.optimum(0, buying, buying - spread)
             assert best.objective == pytest.approx(objective, rel=1e-9, abs=1e-9)
             assert offered[0, 0] == pytest.approx(values["power"][0], abs=1e-6)
-            assert not offered[0, INTERVALS - number :].any()
+            np.testing.assert_allclose(offered[0, INTERVALS - number :], 0.0, atol=1e-9)
         run.step(number, offered[:, 0])
 
 

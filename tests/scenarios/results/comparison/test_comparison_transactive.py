@@ -54,13 +54,15 @@ def test_schedules_that_are_kept_are_the_reference(comparison: Comparison) -> No
     assert comparison.reference_reason == "'schedule', in which all keep their day-ahead schedules"
 
 
-def test_sentences_name_rules_and_what_the_coordinator_keeps(comparison: Comparison) -> None:
+def test_sentences_name_rules_and_what_the_coordinator_keeps(
+    build_negotiated: RecordBuilder, rules: list[xr.DataTree], compare: Callable[..., Comparison]
+) -> None:
     # With 40 kWh bought at 70 EUR/MWh instead of sold at 30, the coordinator is 4.00 EUR short
-    captured, balance, *_ = comparison.sentences
-    assert captured.endswith("the rules capture: bisection 70 %.")
+    captured, balance, *_ = compare(*rules, build_negotiated("ascent", rule="ascent")).sentences
+    assert captured.endswith("the rules capture: ascent 100 % and bisection 70 %.")
     assert balance == (
-        "The coordinator breaks even with central, adds 1.2 EUR with bisection, "
-        "adds 4 EUR with schedule, keeps 1.2 EUR with perfect."
+        "The coordinator breaks even with ascent, adds 1.2 EUR with bisection, "
+        "adds 4 EUR with schedule."
     )
 
 
