@@ -114,7 +114,8 @@ class Agent(Controller):
 
         Args:
             time: begin of the interval.
-            order_kw: (agent,), what each shall draw in it.
+            order_kw: (agent, interval), what each shall draw: in this interval, and as agreed for
+                now in the later ones; the schedule of those who got no order.
         """
 
     @property
@@ -202,13 +203,16 @@ class Agent(Controller):
 
     @override
     def decide(self, time: int, observation: Observation) -> Setpoints:
-        scheduled_kw = self.schedule_kw[:, time // self.step_size]
-        ordered_kw = scheduled_kw
+        begin = time // self.step_size
+        profile_kw = self.schedule_kw[:, begin:]
         self._prepare_once(time, observation)  # if nobody asked before
         if self.terms is not None:
-            ordered_kw = observation[ORDER_POWER.name][:, 0]
-        power_kw = np.where(np.isnan(ordered_kw), scheduled_kw, ordered_kw)
-        return {**self.setpoints(time, power_kw), SCHEDULED_POWER.name: scheduled_kw.copy()}
+            missing = max(self.terms.count - profile_kw.shape[1], 0)
+            kept_kw = np.pad(profile_kw, ((0, 0), (0, missing)))[:, : self.terms.count]
+            ordered_kw = observation[ORDER_POWER.name]
+            profile_kw = np.where(np.isnan(ordered_kw), kept_kw, ordered_kw)
+        scheduled_kw = self.schedule_kw[:, begin].copy()
+        return {**self.setpoints(time, profile_kw), SCHEDULED_POWER.name: scheduled_kw}
 
     def _prepare_once(self, time: int, observation: Observation) -> None:
         if self._prepared_s != time:

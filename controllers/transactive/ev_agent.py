@@ -14,7 +14,6 @@ from typing_extensions import override
 from gridloom.controllers.controller import ControlContext, Observation, Setpoints
 from gridloom.controllers.milp.problem import Storages
 from gridloom.controllers.milp.window import Window
-from gridloom.controllers.negotiation.messages import FlexibilityRequest
 from gridloom.controllers.optimisation.writing import Numbers, Rows, at_most, equal_to
 from gridloom.controllers.transactive.deviation import (
     PENALTY_EUR_PER_MWH,
@@ -39,6 +38,8 @@ from gridloom.simulators.model import FloatArray
 from gridloom.simulators.prices import means_over
 from gridloom.simulators.signals import POWER_SETPOINT, Information, Signal
 
+_LATER_EUR_PER_MWH = PENALTY_EUR_PER_MWH / 100.0
+"""Of straying from what is agreed for later intervals: above prices, below that of now."""
 _URGENCY_EUR_PER_MWH = 1e-3
 """Of orders that vehicles could share in many ways, those who leave first get most."""
 
@@ -101,8 +102,6 @@ class EvAgent(OptimisingAgent):
         super().__init__(config, context)
         fleet = self._fleet = of_type(self.controlled, EvFleet, ["ev_fleet"])
         self._duration_s = context.build.duration_s
-        self._later_prices = (self.prices.buying[:0], self.prices.selling[:0])
-        """Buying and selling prices that it heard of last."""
         self._foresight: FleetForesight
         if fleet.booked is not None:
             self._foresight = booked = BookedVehicles(fleet, self.step_size)
@@ -141,36 +140,24 @@ class EvAgent(OptimisingAgent):
     @override
     def observe(self, time: int, observation: Observation) -> None:
         self._foresight.observe(time, observation)
-        later = slice(self.now, self.now + self.count)
-        buying, selling = self.prices.buying[later], self.prices.selling[later]
-        self._later_prices = (buying, np.minimum(buying, selling))
-
-    @override
-    def answer(self, request: FlexibilityRequest) -> FloatArray:
-        offered_kw = super().answer(request)
-        self._later_prices = (
-            request.buying_price_eur_per_mwh,
-            request.selling_price_eur_per_mwh,
-        )
-        return offered_kw
 
     @override
     def setpoints(self, time: int, order_kw: FloatArray) -> Setpoints:
         """Return what each charging point shall draw while a vehicle is there.
 
-        The vehicles' own program, with the order in place of the schedule and a penalty on missing
-        it; later intervals at the prices of the last request, or without one at those forecast.
+        The vehicles' own program, with the order in place of the schedule and penalties on missing
+        it: first in this interval, then in the later ones, so that what is agreed stays possible.
         """
+        ordered_kw = padded(order_kw[0, : self.count], self.count)
         numbers = self.program(0, self.now, self.count)
-        scheduled_kw, _ = numbers.rows["deviation"]
-        numbers.rows["deviation"] = equal_to(np.append(order_kw, scheduled_kw[1:]))
+        numbers.rows["deviation"] = equal_to(ordered_kw)
         rank = np.argsort(np.argsort(self._leaving_s(), kind="stable"))
         numbers.costs["charge"] = np.zeros(numbers.variables["charge"][0].shape)
         numbers.costs["charge"][:, 0] = _URGENCY_EUR_PER_MWH * self.hours * rank / len(rank)
         self._programs[0].load(numbers)
-        buying, selling = (padded(prices, self.count) for prices in self._later_prices)
-        buying[0], selling[0] = PENALTY_EUR_PER_MWH, -PENALTY_EUR_PER_MWH
-        best = self.optimum(0, buying, selling)
+        penalty = np.full(self.count, _LATER_EUR_PER_MWH)
+        penalty[0] = PENALTY_EUR_PER_MWH
+        best = self.optimum(0, penalty, -penalty)
         mean_kw = best["charge"][:, 0] - best["discharge"][:, 0]
         _, hours = self._ahead(self.now, self.count)
         present = hours[:, 0] > 0

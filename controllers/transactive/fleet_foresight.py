@@ -68,6 +68,7 @@ class BookedVehicles:
         begin_s = np.maximum(stays.begin_s, free_s)
         self._booked = replace(stays, begin_s=begin_s).where(begin_s < stays.end_s)
         self._interval_s = interval_s
+        self._points = len(fleet.elements)
         self._plan_kwh: FloatArray | None = None
         self.stays = self._booked
 
@@ -83,9 +84,16 @@ class BookedVehicles:
         self.stays = replace(stays, energy_kwh=np.where(there, stored_kwh, stays.energy_kwh))
 
     def planned_kwh(self, end_s: int) -> FloatArray | None:
-        """Return the day-ahead plan's energy."""
+        """Return the day-ahead plan's energy; while there is none, that on arrival.
+
+        The plan itself therefore leaves no vehicle at the end of the run with less than it brought:
+        who comes after pays for it.
+        """
         if self._plan_kwh is None:
-            return None
+            arrival_kwh = np.zeros(self._points)
+            beyond = self._booked.where(self._booked.end_s > end_s)
+            arrival_kwh[beyond.place] = beyond.energy_kwh
+            return arrival_kwh
         planned: FloatArray = self._plan_kwh[:, -(-end_s // self._interval_s) - 1]
         return planned
 

@@ -87,8 +87,8 @@ class McuConfig(CoordinatorConfig):
 
     def later_prices(self, forecast: PriceForecast) -> tuple[FloatArray, FloatArray]:
         """Return what agents are told of later buying and selling prices: (interval,) each."""
-        is_selfish = self.rule is RuleName.SELFISH
-        if (self.outlook or (Outlook.MARKET if is_selfish else Outlook.DAY_AHEAD)) is Outlook.MARKET:
+        usual = Outlook.MARKET if self.rule is RuleName.SELFISH else Outlook.DAY_AHEAD
+        if (self.outlook or usual) is Outlook.MARKET:
             return forecast.buying, forecast.selling
         return forecast.day_ahead, forecast.day_ahead
 

@@ -151,7 +151,7 @@ class OptimisingAgent(Agent):
 
     @override
     def setpoints(self, time: int, order_kw: FloatArray) -> Setpoints:
-        return {POWER_SETPOINT.name: order_kw.copy()}
+        return {POWER_SETPOINT.name: order_kw[:, 0].copy()}
 
     def _answer(self, row: int, request: FlexibilityRequest) -> FloatArray:
         profile_kw = self._known[row].find(request)

@@ -19,7 +19,7 @@ _PREFIXED = {
     "Hz": "frequency",
     "m": "length",
     "g": "mass",
-    "W m-2": "irradiance",
+    "W/m2": "irradiance",
     "Ohm": "impedance",
 }
 """Units that take a prefix, and what they measure."""
@@ -38,9 +38,14 @@ _PLAIN = {
     "°C": ("temperature", 1.0, 273.15),
     "deg": ("angle", 1.0, 0.0),
     "degree": ("angle", 1.0, 0.0),
+    "EUR": ("money", 1.0, 0.0),
+    "ct": ("money", 0.01, 0.0),
+    "byte": ("amount of information", 1.0, 0.0),
 }
 """Units without prefixes: what they measure, and scale and offset to the first one of a kind."""
 _ENERGY = {"J": 1.0, "Wh": 3600.0}
+_INVERSE = re.compile(r" ([A-Za-z]+)-([12])$")
+_SQUARE = re.compile(r"([A-Za-z]+)2")
 _IN_BRACKETS = re.compile(r"\[([^\[\]]+)\]\s*$")
 
 
@@ -64,10 +69,36 @@ class Conversion:
 def parse_unit(text: str) -> Unit | None:
     """Return the unit that ``text`` means, or None if it means none.
 
+    Quotients and squares of units are units: EUR/MWh and EUR MWh-1, m/s and m s-1, EUR/kW2.
+
     >>> parse_unit("MW")
     Unit(quantity='active power', scale=1000000.0, offset=0.0)
+    >>> parse_unit("m s-1")
+    Unit(quantity='length per time', scale=1.0, offset=0.0)
     """
-    name = text.strip().replace("/m2", " m-2").replace("/m^2", " m-2")
+    quotient = _INVERSE.sub(_over, text.strip().replace("^", ""))
+    single = _single(quotient)
+    if single is not None:
+        return single
+    above, over, below = quotient.rpartition("/")
+    if over:
+        numerator, denominator = parse_unit(above), _single(below)
+        if numerator is None or denominator is None:
+            return None
+        return Unit(
+            quantity=f"{numerator.quantity} per {denominator.quantity}",
+            scale=numerator.scale / denominator.scale,
+        )
+    return None
+
+
+def _over(inverse: re.Match[str]) -> str:
+    """Write `` MWh-1`` as ``/MWh`` and `` m-2`` as ``/m2``."""
+    return f"/{inverse[1]}{inverse[2].replace('1', '')}"
+
+
+def _single(name: str) -> Unit | None:
+    """Return the unit that has this name, with a prefix or squared as it may be, else None."""
     if name in _PLAIN:
         quantity, scale, offset = _PLAIN[name]
         return Unit(quantity=quantity, scale=scale, offset=offset)
@@ -79,7 +110,9 @@ def parse_unit(text: str) -> Unit | None:
             return Unit(quantity=_PREFIXED[base], scale=factor)
         if base in _ENERGY:
             return Unit(quantity="energy", scale=factor * _ENERGY[base])
-    return None
+    square = _SQUARE.fullmatch(name)
+    root = _single(square[1]) if square else None
+    return Unit(quantity=f"squared {root.quantity}", scale=root.scale**2) if root else None
 
 
 def unit_in_name(name: str) -> str:

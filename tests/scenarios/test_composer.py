@@ -213,8 +213,8 @@ def test_neither_the_order_of_models_nor_the_hash_seed_changes_a_bit() -> None:
         assert finished.returncode == 0, finished.stderr
         answers |= set(finished.stdout.splitlines())
     assert len(answers) == 1
-    # 30 steps of 3 fleets with 14 outputs, a market with 2, 3 controllers with 1.
-    assert answers.pop().endswith(f" {30 * (42 + 2 + 3)}")
+    # 30 steps of 3 fleets with 14 outputs, a market with 4, 3 controllers with 1.
+    assert answers.pop().endswith(f" {30 * (42 + 4 + 3)}")
 
 
 class Broken(Relay):

@@ -35,7 +35,10 @@ def clean_imports() -> Iterator[None]:
 
 def test_declared_types_are_known() -> None:
     assert {"ev_fleet", "grid", "imbalance_market", "load", "pv"} <= set(known_types("simulators"))
-    assert "basic" in known_types("controllers")
+    transactive = {"energy_market", "flexible_load", "generator", "storage", "wind"}
+    assert transactive <= set(known_types("simulators"))
+    agents = {"ev_agent", "generator_agent", "inflexible_agent", "storage_agent"}
+    assert {"basic", "mcu"} | agents <= set(known_types("controllers"))
 
 
 @pytest.mark.parametrize(("kind", "name"), [(k, name) for k in KINDS for name in known_types(k)])
@@ -46,7 +49,7 @@ def test_every_declared_type_can_be_found(kind: types.Kind, name: str) -> None:
 def test_unknown_type_names_the_nearest_and_all() -> None:
     problem = refused("ev_flet")
     assert problem.suggestion == "did you mean 'ev_fleet'?"
-    shipped = "ev_fleet, external, external_grid, fmu, grid, helics, imbalance_market"
+    shipped = "energy_market, ev_fleet, external, external_grid, flexible_load, fmu, generator, grid"
     assert shipped in problem.expected
     assert refused("basic").suggestion == "'basic' belongs under 'controllers:'"
 

@@ -193,7 +193,7 @@ class Heater(Agent):
 
     def setpoints(self, time, order_kw):
         assert self.prepared_at == time
-        return {"power_setpoint_kw": np.full(self.number, order_kw[0] / self.number),
+        return {"power_setpoint_kw": np.full(self.number, order_kw[0, 0] / self.number),
                 "seen": np.asarray(self.seen)}
 
     def decide(self, time, observation):

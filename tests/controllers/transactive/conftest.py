@@ -140,9 +140,18 @@ class Steered:
         self.agent.prepare(number * self.agent.step_size, self.observation)
 
     def step(self, number: int, order_kw: Any) -> FloatArray:
-        """Order, and step the devices through an interval; return their mean power."""
+        """Order, and step the devices through an interval; return their mean power.
+
+        Args:
+            number: of the interval.
+            order_kw: (agent,), for it alone; the later ones as scheduled; or (agent, interval).
+        """
         begin = number * self.agent.step_size
-        inputs: Mapping[str, FloatArray] = self.agent.setpoints(begin, np.asarray(order_kw))
+        ordered_kw = np.asarray(order_kw, dtype=np.float64)
+        if ordered_kw.ndim == 1:
+            later_kw = self.agent.schedule_kw[:, number + 1 :]
+            ordered_kw = np.hstack([ordered_kw[:, np.newaxis], later_kw])
+        inputs: Mapping[str, FloatArray] = self.agent.setpoints(begin, ordered_kw)
         powers = []
         for time in range(begin, begin + self.agent.step_size, self.device.step_size):
             self.observation = self.device.step(time, inputs)

@@ -108,7 +108,7 @@ def test_everybody_leaves_with_what_was_required(
         ]
         share = rng.random()
         order_kw = share * offers[0] + (1.0 - share) * offers[1]
-        inputs = agent.setpoints(3600 * number, order_kw)
+        inputs = agent.setpoints(3600 * number, order_kw[:, np.newaxis])
         drawn = []
         for time in range(3600 * number, 3600 * (number + 1), 600):
             run.observation = run.device.step(time, inputs)
@@ -141,7 +141,7 @@ def test_who_is_not_there_and_not_booked_changes_nothing(
         )
         steered(agent).prepare(0)
         offered = agent.answer(request_of(agent, [price, 30.0, 40.0, 50.0]))
-        told.append((offered, agent.setpoints(0, offered[:, 0])["power_setpoint_kw"]))
+        told.append((offered, agent.setpoints(0, offered)["power_setpoint_kw"]))
     for first, second in zip(*told, strict=True):
         np.testing.assert_array_equal(first, second)
 
@@ -174,7 +174,7 @@ def test_what_is_required_comes_before_the_order(agent_of: Any, steered: Any) ->
     for ordered, drawn in ((6.0, [4.0, 2.0]), (0.0, [least_kw, 0.0]), (20.0, [4.0, 4.0])):
         run = steered(agent)
         run.prepare(0)
-        setpoints = agent.setpoints(0, np.array([ordered]))["power_setpoint_kw"]
+        setpoints = agent.setpoints(0, np.array([[ordered]]))["power_setpoint_kw"]
         assert setpoints == pytest.approx([*drawn, 0.0], abs=1e-6)
 
 
@@ -186,7 +186,7 @@ def test_who_leaves_first_charges_first(agent_of: Any, steered: Any) -> None:
     ]
     agent = fleet_agent(agent_of, [30.0] * HOURS, *sessions, booked=False)
     steered(agent).prepare(0)
-    setpoints = agent.setpoints(0, np.array([6.0]))["power_setpoint_kw"]
+    setpoints = agent.setpoints(0, np.array([[6.0]]))["power_setpoint_kw"]
     needed_kw = 3.0 / 0.9
     assert setpoints == pytest.approx([0.0, needed_kw, 6.0 - needed_kw], abs=1e-6)
 

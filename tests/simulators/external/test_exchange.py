@@ -5,8 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gridloom.controllers import telemetry
+from gridloom.controllers.negotiation import signals as negotiation_signals
+from gridloom.controllers.transactive import signals as transactive_signals
 from gridloom.simulators.exchange.exchange import KNOWN_SIGNALS, ExchangeConfig, exchanged
 from gridloom.simulators.exchange.units import conversion, parse_unit, unit_in_name
+from gridloom.simulators.signals import Signal
+
+UNITS = {signal.unit for signal in KNOWN_SIGNALS.values()} | {
+    each.unit
+    for module in (telemetry, negotiation_signals, transactive_signals)
+    for each in vars(module).values()
+    if isinstance(each, Signal)
+}
+"""Of every signal that simulators, controllers, agents and coordinators send."""
 
 # From the definitions of the units (SI Brochure; UCTE practice for var): 1 of the first is so many
 # of the second.
@@ -34,6 +46,15 @@ FACTORS = [
     ("W/m2", "W m-2", 1),
     ("kW/m^2", "W m-2", 1e3),
     ("km", "m", 1e3),
+    ("km/h", "m s-1", 1 / 3.6),
+    ("m/s", "m s-1", 1),
+    ("EUR/kWh", "EUR/MWh", 1e3),
+    ("ct/kWh", "EUR/MWh", 10),
+    ("EUR MWh-1", "EUR/MWh", 1),
+    ("EUR/MW2", "EUR/kW2", 1e-6),
+    ("EUR/MW^2", "EUR kW-2", 1e-6),
+    ("ct", "EUR", 0.01),
+    ("kW/min", "MW/h", 0.06),
 ]
 
 
@@ -58,8 +79,17 @@ def test_temperatures_differ_by_an_offset() -> None:
         ("kWh", "kW", "'kWh' is a unit of energy, 'kW' one of active power"),
         ("hp", "kW", "the unit 'hp' is not known"),
         ("kw", "kW", "the unit 'kw' is not known"),
-        ("EUR", "kW", "the unit 'EUR' is not known"),
-        ("W", "EUR MWh-1", "'W' cannot be converted to 'EUR MWh-1'"),
+        ("EUR", "kW", "'EUR' is a unit of money, 'kW' one of active power"),
+        (
+            "EUR/MW",
+            "EUR/MWh",
+            "'EUR/MW' is a unit of money per active power, 'EUR/MWh' one of money per energy",
+        ),
+        ("W/m2", "W", "'W/m2' is a unit of irradiance, 'W' one of active power"),
+        ("USD/MWh", "EUR/MWh", "the unit 'USD/MWh' is not known"),
+        ("EUR/", "EUR", "the unit 'EUR/' is not known"),
+        ("2", "1", "the unit '2' is not known"),
+        ("W", "USD", "'W' cannot be converted to 'USD'"),
     ],
 )
 def test_other_units_are_refused(theirs: str, ours: str, message: str) -> None:
@@ -69,10 +99,10 @@ def test_other_units_are_refused(theirs: str, ours: str, message: str) -> None:
 
 
 def test_an_unknown_unit_needs_no_conversion_to_itself() -> None:
-    assert conversion("EUR MWh-1", "EUR MWh-1").scale == 1
+    assert conversion("USD MWh-1", "USD MWh-1").scale == 1
 
 
-@pytest.mark.parametrize("unit", sorted({signal.unit for signal in KNOWN_SIGNALS.values()}))
+@pytest.mark.parametrize("unit", sorted(UNITS))
 def test_every_signals_unit_is_known(unit: str) -> None:
     assert parse_unit(unit) is not None
 
