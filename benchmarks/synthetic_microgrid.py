@@ -62,6 +62,8 @@ class Clearing:
     later_s: float = 0.0
     """All other rounds."""
     order_s: float = 0.0
+    setpoints_s: float = 0.0
+    """Afterwards, once stepped: what agents take to carry out the order."""
     messages: float = 0.0
     bytes: float = 0.0
     surplus_kw: float = 0.0
@@ -161,19 +163,16 @@ class Microgrid:
         clearing.order_kw = told[ORDER_POWER.name]
         return clearing
 
-    def step(self, time: int, order_kw: FloatArray) -> float:
-        """Let all carry out the order; return the CPU seconds that setpoints took their agents."""
-        took_s = 0.0
+    def step(self, time: int, clearing: Clearing) -> None:
+        """Let all carry out the order."""
         for party, agent in zip(self.mcu.parties, self.agents, strict=True):
             device = agent.controlled
+            mine = {ORDER_POWER.name: clearing.order_kw[party.rows]}
             begin = thread_time()
-            setpoints = agent.decide(
-                time, {**self._told[device.name], ORDER_POWER.name: order_kw[party.rows]}
-            )
-            took_s += thread_time() - begin
+            setpoints = agent.decide(time, {**self._told[device.name], **mine})
+            clearing.setpoints_s += thread_time() - begin
             self._told[device.name] = device.step(time, setpoints)
         self._told["market"] = self.market.step(time, self._no_power)
-        return took_s
 
     def _answered(self, time: int, number: int, request: Outputs) -> FloatArray:
         """Return what all answer to a request: (agent, interval)."""

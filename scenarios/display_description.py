@@ -58,13 +58,20 @@ def print_description(
 
 
 def _print_schemes(console: Console, composition: Composition) -> None:
-    """Print which simulators each installed scheme can control, or why none."""
-    table = Table(title="Schemes", title_justify="left", box=None, pad_edge=False)
-    for column in ("scheme", "can control", "otherwise"):
-        table.add_column(column, overflow="fold")
+    """Print which simulators each installed scheme can control, or what it would take."""
+    table = _table("Schemes", "scheme", "can control", "note")
     for each in suitabilities(composition):
-        table.add_row(each.scheme, ", ".join(each.serves) or "nothing", escape(each.reason))
+        beside = f"together with {', '.join(each.agents)}" if each.agents else ""
+        table.add_row(
+            each.scheme, ", ".join(each.serves) or "nothing", escape(each.reason or beside)
+        )
+    table.columns[0].no_wrap = True
     console.print(table)
+    console.print(
+        "Each was tried on every simulator, with its default keys; others may do more.",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def write_diagram(document: ScenarioDocument, variant: str | None, target: str) -> None:
