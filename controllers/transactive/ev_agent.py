@@ -131,9 +131,11 @@ class EvAgent(OptimisingAgent):
     def numbers(self, row: int, begin: int, count: int) -> Numbers:
         limits, _ = self._ahead(begin, count)
         scheduled_kw = self.scheduled_kw(row, begin, count)
+        others_kw = self._foresight.others_kw(begin, scheduled_kw)
+        if not self._foresight.ends_with_run:
+            scheduled_kw = padded(scheduled_kw, count)
         numbers = deviation_numbers(scheduled_kw, count)
         _bound(numbers, limits)
-        others_kw = self._foresight.others_kw(begin, scheduled_kw)
         numbers.rows["drawn"] = equal_to(padded(others_kw, count))
         return numbers
 
@@ -176,7 +178,9 @@ class EvAgent(OptimisingAgent):
     def _ahead(self, begin: int, count: int) -> tuple[Storages, FloatArray]:
         """Return limits and presence in the intervals from one on; see `vehicles.ahead`."""
         start_s = begin * self.step_size
-        end_s = min(start_s + count * self.step_size, self._duration_s)
+        end_s = start_s + count * self.step_size
+        if self._foresight.ends_with_run:
+            end_s = min(end_s, self._duration_s)
         stays, planned_kwh = self._foresight.stays, self._foresight.planned_kwh(end_s)
         if planned_kwh is not None:
             stays = owing(stays, end_s, planned_kwh)

@@ -35,6 +35,8 @@ class FleetForesight(Protocol):
 
     stays: Stays
     """Of the vehicles that it knows of, with the energy that is in them now."""
+    ends_with_run: bool
+    """Whether nothing flows beyond the end of the run: all is planned for the run alone."""
 
     def observe(self, time: int, observation: Observation) -> None:
         """Take over the state of the vehicles that are plugged in."""
@@ -57,6 +59,8 @@ class BookedVehicles:
     Where two vehicles share an interval at one charging point, the second takes part from the next
     interval on.
     """
+
+    ends_with_run = True
 
     def __init__(self, fleet: EvFleet, interval_s: int) -> None:
         stays = stays_of_sessions(fleet)
@@ -107,8 +111,11 @@ class PresentVehicles:
 
     That expectation is uncoordinated charging. So much of it as the vehicles seen so far would
     draw uncoordinated is theirs, and the rest that of others. Energy that uncoordinated charging
-    would have stored by a time counts as planned.
+    would have stored by a time counts as planned. Operation goes on when the run ends: what is owed
+    then can be made up for later, at the prices that are expected later.
     """
+
+    ends_with_run = False
 
     def __init__(self, fleet: EvFleet, interval_s: int, intervals: int) -> None:
         points = len(fleet.elements)
@@ -138,7 +145,8 @@ class PresentVehicles:
         hours = (end_s - self._since_s[stays.place]) / SECONDS_PER_HOUR
         gained_kwh = stays.charge_efficiency * stays.charging_kw * hours
         planned = np.zeros(len(self._since_s))
-        planned[stays.place] = np.clip(arrival_kwh + gained_kwh, None, stays.required_kwh)
+        charged_kwh = np.minimum(arrival_kwh + gained_kwh, stays.required_kwh)
+        planned[stays.place] = np.maximum(charged_kwh, arrival_kwh)
         return planned
 
     def others_kw(self, begin: int, scheduled_kw: FloatArray) -> FloatArray:

@@ -39,7 +39,6 @@ from gridloom.controllers.transactive.signals import (
 from gridloom.simulators.errors import Problem, ScenarioError
 from gridloom.simulators.market import ImbalanceMarket
 from gridloom.simulators.model import FloatArray
-from gridloom.simulators.prices import PriceForecast
 from gridloom.simulators.quantities import NonNegative, Positive
 from gridloom.simulators.signals import BUYING_PRICE, SELLING_PRICE, Information, Signal
 
@@ -70,6 +69,9 @@ class Outlook(StrEnum):
     """The day-ahead price, for both directions: what the local price is expected to be."""
     MARKET = "market"
     """The market's expected prices of buying and selling: as if nobody local were there then."""
+    PRESENT = "present"
+    """The middle of the market's two prices of now: agents make up for imbalances, but gain nothing
+    by moving energy from cheap to dear intervals."""
 
 
 class McuConfig(CoordinatorConfig):
@@ -82,15 +84,13 @@ class McuConfig(CoordinatorConfig):
     else 1."""
     outlook: Outlook | None = None
     """What agents are told of later prices; default: `market` for `selfish`, else `day_ahead`."""
+
+    def later(self) -> Outlook:
+        """Return what agents are told of later prices."""
+        usual = Outlook.MARKET if self.rule is RuleName.SELFISH else Outlook.DAY_AHEAD
+        return self.outlook or usual
     tolerance_kw: NonNegative = 1e-6
     """What counts as no imbalance."""
-
-    def later_prices(self, forecast: PriceForecast) -> tuple[FloatArray, FloatArray]:
-        """Return what agents are told of later buying and selling prices: (interval,) each."""
-        usual = Outlook.MARKET if self.rule is RuleName.SELFISH else Outlook.DAY_AHEAD
-        if (self.outlook or usual) is Outlook.MARKET:
-            return forecast.buying, forecast.selling
-        return forecast.day_ahead, forecast.day_ahead
 
     def search_rule(self) -> Rule | None:
         """Return the rule that looks for a bonus; None where there is none."""
@@ -150,9 +150,8 @@ class Mcu(Coordinator):
             self._omniscient = Omniscient(self.name, self._agents, self.terms.hours)
         self._perfect_kw = np.zeros((0, 0))
         """(flexible agent, interval of the run), once `perfect` has planned it."""
-        self._buying, self._selling = config.later_prices(
-            market.price_forecast(self.terms.interval_s)
-        )
+        self._outlook = config.later()
+        self._forecast = market.price_forecast(self.terms.interval_s)
         self._market = Market(buying_eur_per_mwh=0.0, selling_eur_per_mwh=0.0, surplus_kw=0.0)
         self._start_s = 0
         self._scheduled_kw = np.zeros((0, 0))
@@ -250,8 +249,7 @@ class Mcu(Coordinator):
         return self._omniscient.optimum_kw(
             self._start_s // self.terms.interval_s,
             deviation_kw,
-            self._ahead(self._buying, market.buying_eur_per_mwh),
-            self._ahead(self._selling, market.selling_eur_per_mwh),
+            *self._prices(market.buying_eur_per_mwh, market.selling_eur_per_mwh),
         )
 
     def _perfect_from_now_kw(self) -> FloatArray:
@@ -269,21 +267,32 @@ class Mcu(Coordinator):
 
     def _request(self, number: int, buying: float, selling: float) -> FlexibilityRequest:
         """Return a request: prices of this interval, and forecasts of the later ones."""
+        buying_price, selling_price = self._prices(buying, selling)
         return FlexibilityRequest(
             round=number,
             start_s=self._start_s,
             interval_s=self.terms.interval_s,
-            buying_price_eur_per_mwh=self._ahead(self._buying, buying),
-            selling_price_eur_per_mwh=self._ahead(self._selling, selling),
+            buying_price_eur_per_mwh=buying_price,
+            selling_price_eur_per_mwh=selling_price,
         )
 
-    def _ahead(self, forecast: FloatArray, now: float) -> FloatArray:
+    def _prices(self, buying: float, selling: float) -> tuple[FloatArray, FloatArray]:
+        """Return buying and selling prices ahead: those of now, and the outlook on later ones."""
+        market, forecast = self._market, self._forecast
+        if self._outlook is Outlook.PRESENT:
+            middle = (market.buying_eur_per_mwh + market.selling_eur_per_mwh) / 2.0
+            later = np.full(self.terms.count - 1, middle)
+            return np.append(buying, later), np.append(selling, later)
+        if self._outlook is Outlook.MARKET:
+            return self._ahead(buying, forecast.buying), self._ahead(selling, forecast.selling)
+        return self._ahead(buying, forecast.day_ahead), self._ahead(selling, forecast.day_ahead)
+
+    def _ahead(self, now: float, forecast: FloatArray) -> FloatArray:
         """Return the price now and those expected later, the last one beyond the end of the run."""
         begin = self._start_s // self.terms.interval_s
         later = forecast[begin + 1 : begin + self.terms.count]
-        return np.concatenate(
-            [[now], later, np.full(self.terms.count - 1 - len(later), forecast[-1])]
-        )
+        beyond = np.full(self.terms.count - 1 - len(later), forecast[-1])
+        return np.concatenate([[now], later, beyond])
 
     def _with_surplus(self, offered_kw: FloatArray) -> Market:
         deviation_kw = offered_kw[:, 0] - self._scheduled_kw[:, 0]

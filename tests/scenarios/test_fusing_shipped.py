@@ -25,12 +25,19 @@ NEEDS = {
     "simbench-rural": ("simbench",),
 }
 """Packages without which a scenario cannot run."""
-DURATION = {"ademis-2021": "60s", "ademis-2021-schemes": "60s", "ademis-2021-unbalanced": "60s"}
+DURATION = {
+    "ademis-2021": "60s",
+    "ademis-2021-schemes": "60s",
+    "ademis-2021-unbalanced": "60s",
+    "district": "5min",
+    "mcu-2020": "3h",
+}
 QUICK = {
     "ademis-2021": ("basic", "amas", "milp"),
     "ademis-2021-schemes": ("amas-worthwhile", "milp-mpc"),
     "fmu-heat-pump": (None,),
     "helics-ev": (None,),
+    "mcu-2020": ("bisection",),
     "mosaik-components": (None,),
     "quickstart": (None,),
 }
@@ -53,7 +60,7 @@ def _sets(path: Path) -> dict[str, Any]:
 
 
 def _record(name: str, variant: str | None, folder: Path, *, fuse: bool) -> dict[str, Any]:
-    duration = DURATION.get(name, "20min" if name != "district" else "5min")
+    duration = DURATION.get(name, "20min")
     overrides = [f"duration={duration}", f"fuse={str(fuse).lower()}"]
     document = read_scenario(name, overrides)
     run_folder = RunFolder(folder)

@@ -4,13 +4,13 @@ What is expected follows from what the shipped scenarios are made of: vehicles, 
 PV in all three; wind, a generator, storage and flexible loads in `mcu-2020` only.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gridloom.controllers.controller import Controller
+from gridloom.controllers.negotiation.agent import Agent
 from gridloom.scenarios.composition import Composition, compose
 from gridloom.scenarios.reader import read_scenario
 from gridloom.scenarios.recorded_run import record_run
@@ -102,12 +102,12 @@ def test_a_coordinator_is_told_with_the_agents_that_it_needs(
     assert not any(each.agents for each in found.values())
 
 
-def _served_by(name: str, scheme: str, at: str, **keys: str) -> Composition:
+def _served_by(name: str, scheme: str, at: str, *, beside: bool = True, **keys: str) -> Composition:
     """Compose a scenario anew in which a scheme controls ``at``, and others what is left."""
     document = read_scenario(name, ["duration=2h", "fuse=true"])
     scenario = document.scenario(VARIANTS[name])
     step_size = scenario.simulators[at].step_size
-    types = {other: AGENTS[other] for other in STEERS[name]} | {at: scheme}
+    types = {other: AGENTS[other] for other in STEERS[name] if beside} | {at: scheme}
     if scheme == "mcu":
         types |= {"load": "inflexible_agent", "pv": "inflexible_agent"}
     controllers = {
@@ -149,8 +149,11 @@ def test_what_is_said_to_serve_runs(name: str, scheme: str, at: str, tmp_path: P
     ],
 )
 def test_what_is_not_said_to_serve_is_refused(scheme: str, at: str) -> None:
-    with pytest.raises(ScenarioError):
-        _served_by("mcu-2020", scheme, at)
+    with pytest.raises(ScenarioError) as caught:
+        _served_by("mcu-2020", scheme, at, beside=False)
+    assert {problem.key[:2] for problem in caught.value.problems} == {
+        ("controllers", f"{at}_control")
+    }
 
 
 def test_following_a_reason_helps() -> None:
@@ -182,15 +185,12 @@ def test_without_a_market_nobody_can_be_scheduled_by_prices(
 
 def test_what_is_tried_leaves_the_scenario_alone() -> None:
     composition = composed("mcu-2020", "duration=6h")
-    before: Mapping[str, Any] = {
-        name: model.schedule_kw.copy()
-        for name, model in composition.models.items()
-        if isinstance(model, Controller) and hasattr(model, "schedule_kw")
-    }
+    agents = [model for model in composition.models.values() if isinstance(model, Agent)]
+    before_kw = [agent.schedule_kw.copy() for agent in agents]
     suitabilities(composition)
-    assert len(before) == 8
-    for name, schedule_kw in before.items():
-        assert (getattr(composition.models[name], "schedule_kw") == schedule_kw).all()
+    assert len(agents) == 7
+    for agent, schedule_kw in zip(agents, before_kw, strict=True):
+        assert (agent.schedule_kw == schedule_kw).all()
 
 
 class TestPrinted:
