@@ -4,7 +4,7 @@
 
 An MCU bisects the bonus with agents of batteries, generators, flexible households and fleets, which
 look eight hours ahead; nothing but their own work is timed, in CPU time, and real devices carry out
-what was ordered in between: see `synthetic_microgrid`. Who reads what the columns say:
+what was ordered in between: see `synthetic_microgrid`. Of the columns:
 
     first      round 0, in which every agent takes over the state of its devices, then answers
     setpoints  afterwards, not part of a clearing: fleets distribute the order to their vehicles
@@ -42,7 +42,7 @@ WARM_UP = 2
 COMPARED = 2
 """Clearings, after the warm-up, that are compared."""
 MOST_REBUILT, MOST_CENTRAL, MOST_SOLVED = 40, 400, 400
-"""Agents; with more it would take hours."""
+"""Agents; with more it would take too long."""
 BAR_MS = 20.0
 FEW = 4
 """Agents, for which the bar holds."""

@@ -183,6 +183,11 @@ class ImbalanceMarket(Model):
             self._config.settlement_period, interval_s, self._duration_s
         )
 
+    @property
+    def known_prices(self) -> tuple[FloatArray, FloatArray]:
+        """Prices of shortage and surplus as they are known day-ahead: (settlement period,) each."""
+        return self._prices.forecast.buying, self._prices.forecast.selling
+
     def take_position(self, forecasts: Mapping[str, Forecast]) -> None:
         """Buy day-ahead what the models expect to consume (eq. 25).
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gridloom.simulators.errors import Problem, ScenarioError, listing
+from gridloom.simulators.market import ImbalanceMarket
 from gridloom.simulators.model import FloatArray, Model
 from gridloom.simulators.signals import POWER
 
@@ -55,12 +56,15 @@ class Settlement:
                     expected="a simulator of type imbalance_market, or one that tells the same",
                 )
             )
+        shortage, surplus = (told[name] for name in _PUBLISHED[2:])
+        if isinstance(market, ImbalanceMarket):  # its constants may tell what came true
+            shortage, surplus = market.known_prices
         return cls(
             portfolio=frozenset(elements.names),
             start_s=told["period_start_s"],
             stop_s=told["period_stop_s"],
-            shortage_eur_per_mwh=told["imbalance_price_shortage_eur_per_mwh"],
-            surplus_eur_per_mwh=told["imbalance_price_surplus_eur_per_mwh"],
+            shortage_eur_per_mwh=shortage,
+            surplus_eur_per_mwh=surplus,
         )
 
     def period_at(self, time: int) -> int:

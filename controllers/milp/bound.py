@@ -154,7 +154,7 @@ def _case(models: Mapping[str, Model], duration_s: int, interval_s: int) -> Plan
         )
     case = PlanningCase(
         fleet=fleet,
-        portfolio=Portfolio.of(markets[0] if markets else None),
+        portfolio=Portfolio.of(markets[0] if markets else None, perfect=True),
         surroundings=Surroundings(
             models={name: model for name, model in models.items() if model is not fleet},
             points=connection_points(models),

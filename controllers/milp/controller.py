@@ -134,7 +134,9 @@ class Milp(Controller):
         )
         return PlanningCase(
             fleet=as_fleet(self.controlled),
-            portfolio=Portfolio.of(self.teller(IMBALANCE)),
+            portfolio=Portfolio.of(
+                self.teller(IMBALANCE), perfect=self._config.foresight is Foresight.PERFECT
+            ),
             surroundings=surroundings,
             horizon_s=config.horizon,
             speculation=config.speculation,

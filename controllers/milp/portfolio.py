@@ -31,8 +31,12 @@ class Portfolio:
     """(period,), C+ of the paper."""
 
     @classmethod
-    def of(cls, market: Model | None) -> "Portfolio":
+    def of(cls, market: Model | None, *, perfect: bool) -> "Portfolio":
         """Read the terms of a market.
+
+        Args:
+            market: which one.
+            perfect: take the prices that come true, not those that are known day-ahead.
 
         Raises:
             ScenarioError: there is none.
@@ -48,13 +52,17 @@ class Portfolio:
         told = {each.name: np.asarray(each.values, dtype=np.float64) for each in market.static()}
         start_s, stop_s = told["period_start_s"], told["period_stop_s"]
         last = int(stop_s[-1])
+        shortage, surplus = market.known_prices
+        if perfect:
+            shortage = told["imbalance_price_shortage_eur_per_mwh"]
+            surplus = told["imbalance_price_surplus_eur_per_mwh"]
         return cls(
             points=frozenset(market.portfolio),
             period_s=int(start_s[1]) if len(start_s) > 1 else last,
             duration_s=last,
             position_kw=market.position_by_period_kw,
-            shortage_eur_per_mwh=told["imbalance_price_shortage_eur_per_mwh"],
-            surplus_eur_per_mwh=told["imbalance_price_surplus_eur_per_mwh"],
+            shortage_eur_per_mwh=shortage,
+            surplus_eur_per_mwh=surplus,
         )
 
     @property

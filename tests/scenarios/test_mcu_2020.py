@@ -142,16 +142,14 @@ class TestPhysics:
         found = sets(day)
         imbalance_kwh = found["market/imbalance_kwh"]
         remaining_kw = found["mcu/remaining_surplus_kw"]
-        assert np.allclose(imbalance_kwh, -remaining_kw, atol=TOLERANCE_KW)
+        assert np.allclose(imbalance_kwh, -remaining_kw, rtol=0, atol=TOLERANCE_KW)
         total_kw = sum(power_kw(found, name) for name in (*INFLEXIBLE, *FLEXIBLE))
-        assert np.allclose(total_kw - found["market/position_kw"], imbalance_kwh, atol=1e-6)
+        assert np.allclose(total_kw - found["market/position_kw"], imbalance_kwh, rtol=0, atol=1e-6)
 
     def test_a_bonus_below_the_cap_leaves_nothing(self, day: Path) -> None:
         """As long as the market's other price is not reached, all is consumed or made here."""
         found = sets(day)
-        told = {
-            name: found[f"mcu/{name}"] for name in ("bonus_eur_per_mwh", "remaining_surplus_kw")
-        }
+        bonus, remaining_kw = found["mcu/bonus_eur_per_mwh"], found["mcu/remaining_surplus_kw"]
         assert (
             found["mcu/local_buying_price_eur_per_mwh"]
             == found["mcu/local_selling_price_eur_per_mwh"]
@@ -175,7 +173,7 @@ class TestPhysics:
         assert (sets(day)["ess/state_of_charge"][-1] >= begin - 1e-6).all()
 
     def test_flexible_demand_is_moved_not_dropped(self, day: Path) -> None:
-        assert np.allclose(sets(day)["flexible/energy_shifted_kwh"][-1], 0.0, atol=1e-3)
+        assert np.allclose(sets(day)["flexible/energy_shifted_kwh"][-1], 0.0, rtol=0, atol=1e-3)
 
     def test_no_vehicle_leaves_with_less_than_required(self, day: Path) -> None:
         """State of charge at the end of the last whole hour before departure."""
@@ -226,7 +224,7 @@ class TestMoney:
             negotiation = negotiation_of(tree)
         assert negotiation is not None
         ledger = ledger_of(negotiation)
-        assert np.allclose(ledger.paid_eur.sum(axis=1), 0.0, atol=1e-6)
+        assert np.allclose(ledger.paid_eur.sum(axis=1), 0.0, rtol=0, atol=1e-6)
         # The two prices of the market close from within: the coordinator never pays in.
         assert (ledger.coordinator_balance_eur >= -1e-6).all()
 
@@ -275,13 +273,13 @@ class TestChannel:
         found = sets(run("bisection", SHORT, CHANNEL + deaf))
         for name in FLEXIBLE:
             scheduled_kw = found[f"{name}_agent/scheduled_power_kw"].sum(axis=1)
-            assert np.allclose(power_kw(found, name), scheduled_kw, atol=1e-6)
+            assert np.allclose(power_kw(found, name), scheduled_kw, rtol=0, atol=1e-6)
         # What the market is left with is all that inflexible devices stray.
         strayed_kw = sum(
             power_kw(found, name) - found[f"{name}_agent/scheduled_power_kw"].sum(axis=1)
             for name in INFLEXIBLE
         )
-        assert np.allclose(found["market/imbalance_kwh"], strayed_kw, atol=1e-5)
+        assert np.allclose(found["market/imbalance_kwh"], strayed_kw, rtol=0, atol=1e-5)
 
 
 NOON = 12
