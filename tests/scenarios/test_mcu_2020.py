@@ -111,7 +111,8 @@ class TestTheSameRecord:
     @pytest.mark.slow
     def test_in_processes_of_their_own(self, run: Run, tmp_path: Path) -> None:
         apart = [
-            f"controllers.{name}.placement=process" for name in ("ev_agent", "dg_agent", "mcu")
+            f"variants.bisection.controllers.{name}.placement=process"
+            for name in ("ev_agent", "dg_agent", "mcu")
         ]
         elsewhere = record(tmp_path, "bisection", SHORT, *apart)
         assert differing(sets(run("bisection", SHORT)), sets(elsewhere)) == []
@@ -229,7 +230,8 @@ class TestMoney:
         assert (ledger.coordinator_balance_eur >= -1e-6).all()
 
 
-CHANNEL = "controllers.mcu.channel="
+CHANNEL = "variants.bisection.controllers.mcu.channel="
+"""There are variants without an MCU."""
 
 
 class TestChannel:

@@ -13,6 +13,7 @@ from gridloom.scenarios.results.kpis.grid import grid_kpis
 from gridloom.scenarios.results.kpis.kpi import Kpi, read_kpis_csv, write_kpis_csv
 from gridloom.scenarios.results.kpis.ledger import ledger_of
 from gridloom.scenarios.results.kpis.market import market_kpis
+from gridloom.scenarios.results.kpis.market_trades import DAY_AHEAD_PRICE, market_trades
 from gridloom.scenarios.results.kpis.messages import message_kpis
 from gridloom.scenarios.results.kpis.negotiation import negotiation_of
 from gridloom.scenarios.results.kpis.operating_cost import operating_cost_kpis
@@ -22,7 +23,8 @@ from gridloom.scenarios.results.kpis.sessions import session_kpis
 from gridloom.scenarios.results.kpis.storage import storage_kpis
 from gridloom.scenarios.results.kpis.transactive import transactive_kpis
 from gridloom.scenarios.results.kpis.voltage import voltage_kpis
-from gridloom.scenarios.results.recording import Recording, parts_of
+from gridloom.scenarios.results.recording import Recording, RecordParts, parts_of
+from gridloom.simulators.signals import POSITION
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -38,8 +40,8 @@ def compute_kpis(record: "xr.DataTree") -> list[Kpi]:
     parts = parts_of(record)
     negotiation = negotiation_of(record)
     kpis: list[Kpi] = []
+    kpis += _operating_costs(parts)
     if negotiation is not None:
-        kpis += operating_cost_kpis(negotiation.trades, parts.devices)
         kpis += transactive_kpis(negotiation, ledger_of(negotiation))
     for market, of in _with_names(parts.markets):
         kpis += market_kpis(market, of)
@@ -58,6 +60,17 @@ def compute_kpis(record: "xr.DataTree") -> list[Kpi]:
     if negotiation is not None:
         kpis += rescheduling_kpis(negotiation)
     return kpis
+
+
+def _operating_costs(parts: RecordParts) -> list[Kpi]:
+    """Return what it costs to run everything, where a single market publishes day-ahead prices."""
+    published = [market for market in parts.markets if DAY_AHEAD_PRICE in market]
+    if len(published) != 1 or len(parts.markets) > 1:
+        return []
+    (market,) = published
+    steps = len(market.rows[POSITION.name])
+    trades = market_trades(market, float(steps * market.step_s))
+    return [] if trades is None else operating_cost_kpis(trades, parts.devices)
 
 
 def _with_names(recordings: tuple[Recording, ...]) -> list[tuple[Recording, str]]:

@@ -119,7 +119,9 @@ def test_nothing_is_told_where_something_is_missing(
         del record[name]
     assert negotiation_of(record) is None
     names = {kpi.name for kpi in compute_kpis(record)}
-    assert not {"operating_cost_eur", "bonus_paid_eur", "rescheduled_power_kw"} & names
+    assert not {"bonus_paid_eur", "rescheduled_power_kw"} & names
+    # Whoever coordinates, or nobody: devices and the market cost what they cost.
+    assert ("operating_cost_eur" in names) == (missing != "market")
 
 
 def test_agents_of_another_coordinator_are_not_settled(build_negotiated: RecordBuilder) -> None:
