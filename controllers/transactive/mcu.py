@@ -89,6 +89,7 @@ class McuConfig(CoordinatorConfig):
         """Return what agents are told of later prices."""
         usual = Outlook.MARKET if self.rule is RuleName.SELFISH else Outlook.DAY_AHEAD
         return self.outlook or usual
+
     tolerance_kw: NonNegative = 1e-6
     """What counts as no imbalance."""
 
@@ -197,8 +198,8 @@ class Mcu(Coordinator):
         except StopIteration as found:
             self._agreed = found.value
             return None
-        price = self._rule.local_price(self._market, self._bonus)
-        return self._request(number, price, price)
+        buying, selling = self._rule.local_prices(self._market, self._bonus)
+        return self._request(number, buying, selling)
 
     @override
     def order(self, offered_kw: FloatArray) -> FloatArray:
@@ -219,7 +220,7 @@ class Mcu(Coordinator):
         market = self._market
         buying, selling = market.buying_eur_per_mwh, market.selling_eur_per_mwh
         if self._rule is not None:
-            buying = selling = self._rule.local_price(market, self._bonus)
+            buying, selling = self._rule.local_prices(market, self._bonus)
         told = {
             BONUS: self._bonus,
             LOCAL_BUYING_PRICE: buying,

@@ -73,9 +73,10 @@ class Rule(ABC):
     def search(self, market: Market) -> Search:
         """Look for the bonus that leaves no imbalance, or the highest one."""
 
-    def local_price(self, market: Market, bonus: float) -> float:
-        """Return the price at which all deviations settle."""
-        return market.local_price(bonus)
+    def local_prices(self, market: Market, bonus: float) -> tuple[float, float]:
+        """Return the buying and the selling price at which deviations settle."""
+        price = market.local_price(bonus)
+        return price, price
 
     def balances(self, answer: Answer, market: Market) -> bool:
         """Whether nothing is left of the imbalance."""
@@ -124,15 +125,25 @@ class Ascent(Rule):
 
 
 class Literal(Ascent):
-    """The paper's letter: one market price for both directions, the mean of buying and selling.
+    """The paper's letter: bonuses on one market price, the mean of buying and selling.
 
-    Kept to show the difference: agents are then moved by a price at which nobody trades.
+    Without a bonus agents trade with the market. With one, all deviations settle at the middle
+    price less the bonus in a surplus, plus it in a shortage, and what agents then do is ordered as
+    it is. Kept to show the difference: they are moved by a price at which nobody trades.
     """
 
     @override
-    def local_price(self, market: Market, bonus: float) -> float:
+    def local_prices(self, market: Market, bonus: float) -> tuple[float, float]:
+        if bonus == 0.0:
+            return market.buying_eur_per_mwh, market.selling_eur_per_mwh
         middle = (market.buying_eur_per_mwh + market.selling_eur_per_mwh) / 2.0
-        return middle - market.sign * bonus
+        price = middle - market.sign * bonus
+        return price, price
+
+    @override
+    def search(self, market: Market) -> Search:
+        _, high = yield from super().search(market)
+        return high, high
 
 
 def blend(low: Answer, high: Answer, market: Market) -> FloatArray:

@@ -49,7 +49,9 @@ def test_every_declared_type_can_be_found(kind: types.Kind, name: str) -> None:
 def test_unknown_type_names_the_nearest_and_all() -> None:
     problem = refused("ev_flet")
     assert problem.suggestion == "did you mean 'ev_fleet'?"
-    shipped = "energy_market, ev_fleet, external, external_grid, flexible_load, fmu, generator, grid"
+    shipped = (
+        "energy_market, ev_fleet, external, external_grid, flexible_load, fmu, generator, grid"
+    )
     assert shipped in problem.expected
     assert refused("basic").suggestion == "'basic' belongs under 'controllers:'"
 

@@ -15,6 +15,7 @@ from gridloom.scenarios.results.comparison.compared_run import ComparedRun
 from gridloom.scenarios.results.comparison.measures import Measure
 
 OPERATING_COST = "operating_cost_eur"
+_DAY_AHEAD_COST = "day_ahead_cost_eur"
 EFFICIENCY = "efficiency_percent"
 SCHEDULE, CENTRAL, PERFECT = "schedule", "central", "perfect"
 _NEGLIGIBLE_EUR = 1e-6
@@ -25,7 +26,7 @@ class CapturedSaving:
     """The operating costs of all runs, and the two that the share rests on."""
 
     costs_eur: tuple[float, ...]
-    """One a run, NaN where it has none."""
+    """One a run, NaN where it has none, or bought other energy day-ahead than the two below."""
     schedule_eur: float
     central_eur: float
 
@@ -38,7 +39,13 @@ class CapturedSaving:
 
 def captured_saving(runs: Sequence[ComparedRun]) -> CapturedSaving | None:
     """Return how much each run saves, or None where there is no measure of it."""
-    costs_eur = tuple(run.value(OPERATING_COST) for run in runs)
+    bought_eur = {run.rule: run.value(_DAY_AHEAD_COST) for run in reversed(runs)}
+    costs_eur = tuple(
+        run.value(OPERATING_COST)
+        if abs(run.value(_DAY_AHEAD_COST) - bought_eur.get(SCHEDULE, nan)) < _NEGLIGIBLE_EUR
+        else nan
+        for run in runs
+    )
     by_rule = {run.rule: cost for run, cost in reversed(list(zip(runs, costs_eur, strict=True)))}
     schedule_eur, central_eur = by_rule.get(SCHEDULE, nan), by_rule.get(CENTRAL, nan)
     if not schedule_eur - central_eur > _NEGLIGIBLE_EUR:

@@ -138,7 +138,8 @@ def test_with_a_spread_later_it_is_at_least_as_good(
     deviation_kw = np.where(np.arange(COUNT) == 0, rng.uniform(-12, 12), 0.0)
     central = central_optimum(programs_of(agents), deviation_kw, later + 15, later - 15, 1.0)
     cleared = clearing_cost(agents, request_of, deviation_kw[0], later + 15, later - 15)
-    assert central.objective_eur <= cleared + 1e-9
+    # Each constraint holds within the solver's 1e-7 kW, worth some 1e-8 EUR at 90 EUR/MWh.
+    assert central.objective_eur <= cleared + 1e-6
     assert not ((central.bought_kw > 1e-6) & (central.sold_kw > 1e-6)).any()
 
 

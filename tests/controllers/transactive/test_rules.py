@@ -39,7 +39,8 @@ class Agents:
 
     def answer(self, rule: Rule, market: Market, bonus: float) -> Answer:
         self.asked.append(bonus)
-        price = rule.local_price(market, bonus)
+        buying, selling = rule.local_prices(market, bonus)
+        price = (buying + selling) / 2.0
         taken = np.where(price < self.value, self.quantity_kw, 0.0) - self.base_kw / len(self.value)
         return Answer(bonus=bonus, offered_kw=taken[:, np.newaxis], increase_kw=float(taken.sum()))
 
@@ -127,11 +128,12 @@ def test_a_shortage_raises_the_price_from_selling() -> None:
 
 
 def test_the_letter_of_the_paper_starts_from_the_middle() -> None:
-    """Below 55 EUR/MWh, the mean of 40 and 70, both agents have moved before any bonus is paid."""
-    agents = Agents([10.0, 10.0], [58.0, 56.0])
+    """The first bonus takes the price to 54 EUR/MWh, 1 below the mean: far too many have moved."""
+    agents = Agents([10.0, 10.0], [54.5, 54.8])
     market = Market(buying_eur_per_mwh=70.0, selling_eur_per_mwh=40.0, surplus_kw=5.0)
     rule = Literal(TOLERANCE_KW, 1.0)
-    assert negotiated(rule, market, agents) == (0.0, 20.0)  # 15 kW too much, bought at 70
+    assert rule.local_prices(market, 0.0) == (70.0, 40.0)
+    assert negotiated(rule, market, agents) == (1.0, 20.0)  # 15 kW too much, bought at 70
     assert negotiated(Bisection(TOLERANCE_KW, STEP), market, agents)[1] == pytest.approx(5.0)
 
 

@@ -35,7 +35,7 @@ class Agents:
         self.up_kw, self.down_kw = rng.uniform(0.0, 500.0, (2, count))
 
     def answer(self, rule: Rule, market: Market, bonus: float) -> Answer:
-        price = rule.local_price(market, bonus)
+        price, _ = rule.local_prices(market, bonus)
         offered_kw = np.where(price < self.price, self.up_kw, -self.down_kw)[:, np.newaxis]
         return Answer(bonus=bonus, offered_kw=offered_kw, increase_kw=float(offered_kw.sum()))
 
@@ -68,7 +68,7 @@ def negotiated(
             surplus_kw=float(surplus_kw[now]),
         )
         bonus[now], deviation_kw[now] = cleared(rule, market, agents)
-        local[now] = rule.local_price(market, float(bonus[now]))
+        local[now], _ = rule.local_prices(market, float(bonus[now]))
     scheduled_kw = rng.uniform(-500.0, 500.0, (count, 4))
     edges_s = np.arange(count + 1.0) * 3600.0 * hours
     remaining_kw = surplus_kw - deviation_kw.sum(axis=1)
