@@ -54,7 +54,8 @@ class Channel:
         self._present: Mask = np.ones(agents, dtype=np.bool_)
         self._reached = self._present
         self._trip_s = np.zeros(agents)
-        self._on_the_way: list[tuple[int, Mask, FloatArray]] = []
+        self._on_the_way: list[tuple[int, int, Mask, FloatArray]] = []
+        """When it arrives and what it answers, both by round, from whom, and what."""
         self._round = 0
         self.messages = np.zeros(agents)
         """(agent,), sent from and to each since the channel was opened."""
@@ -76,12 +77,12 @@ class Channel:
         self._reached = asked & self._arrives()
         return self._reached
 
-    def offers(self, sent: FloatArray, size_bytes: int) -> Iterator[tuple[Mask, FloatArray]]:
+    def offers(self, sent: FloatArray, size_bytes: int) -> Iterator[tuple[int, Mask, FloatArray]]:
         """Send the offers of those whom the last request has reached.
 
         Returns:
-            Who is heard of by the end of this round, and what they had to say: late answers to
-            earlier rounds first.
+            Which round's request is answered, who is heard of by the end of this round, and what
+            they had to say: late answers to earlier rounds first.
         """
         self._count(self._reached, size_bytes)
         arrive_s = self._trip_s + self._latency_s()
@@ -89,12 +90,12 @@ class Channel:
         arrive = self._reached & self._happens(1.0 - self._config.loss)
         for late in np.unique(rounds_late[arrive]).tolist():
             who = arrive & (rounds_late == late)
-            self._on_the_way.append((self._round + late, who, sent))
+            self._on_the_way.append((self._round + late, self._round, who, sent))
         there = [entry for entry in self._on_the_way if entry[0] <= self._round]
         self._on_the_way = [entry for entry in self._on_the_way if entry[0] > self._round]
         self._round += 1
-        for _, who, what in there:
-            yield who, what
+        for _, answered, who, what in there:
+            yield answered, who, what
 
     def orders(self, told: Mask, size_bytes: int) -> Mask:
         """Send an order to some agents; return whom it reaches: (agent,)."""

@@ -5,7 +5,7 @@ Its life: `begin`, then `propose` a round until that returns None, then `order` 
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -20,7 +20,7 @@ from gridloom.controllers.controller import (
     Setpoints,
 )
 from gridloom.controllers.negotiation.agent import REQUEST, Agent
-from gridloom.controllers.negotiation.channel import Channel, ChannelConfig
+from gridloom.controllers.negotiation.channel import Channel, ChannelConfig, Mask
 from gridloom.controllers.negotiation.messages import (
     FlexibilityOffer,
     FlexibilityOrder,
@@ -42,6 +42,8 @@ from gridloom.simulators.errors import Problem, ScenarioError
 from gridloom.simulators.model import Direction, ElementSet, FloatArray, Inputs, Outputs, Port
 from gridloom.simulators.quantities import Duration
 
+_NEVER = -1
+
 
 class CoordinatorConfig(ControllerConfig):
     """Keys of every coordinator."""
@@ -50,6 +52,9 @@ class CoordinatorConfig(ControllerConfig):
     """How far requests and offers look beyond the interval that begins; default: 8 intervals."""
     channel: ChannelConfig = ChannelConfig()
     """How well coordinator and agents can talk."""
+    patience: Annotated[int, Field(ge=0)] | None = 10
+    """How often a request is repeated for those who have not been heard; who is still silent then
+    keeps its schedule. Null: go on at once with what was heard last."""
     max_rounds: Annotated[int, Field(ge=1, le=9_999)] = 200
     """After which the best that is known is ordered."""
 
@@ -101,6 +106,20 @@ class Coordinator(Controller):
         self._flexible = np.zeros(len(self.agents), dtype=np.bool_)
         for party in self.parties:
             self._flexible[party.rows] = party.is_flexible
+        self._answered = np.full(len(self.agents), _NEVER)
+        """(agent,), round whose request is the latest that each has been heard to answer."""
+        self._silent = np.zeros(len(self.agents), dtype=np.bool_)
+        """(agent,), who is no longer waited for in this negotiation."""
+        self._patience = config.patience
+        self._last_request = FlexibilityRequest(
+            round=0,
+            start_s=0,
+            interval_s=self.terms.interval_s,
+            buying_price_eur_per_mwh=np.zeros(self.terms.count),
+            selling_price_eur_per_mwh=np.zeros(self.terms.count),
+        )
+        self._asked_from = 0
+        """Round in which the present request was made for the first time."""
         self._rounds = 0
 
     @abstractmethod
@@ -169,16 +188,39 @@ class Coordinator(Controller):
         if number == 0:
             self._channel.open()
             self._heard_kw = self._submitted_kw(time)
+            self._answered[:] = _NEVER
+            self._silent[:] = False
+            self._asked_from = 0
             self.begin(time, inputs, self._heard_kw.copy())
         else:
             self._hear(number - 1, time, inputs[OFFER_POWER.name])
         self._rounds = number
         if number >= self._max_rounds:
             return None
+        if self._patience is not None and number > 0 and self._is_unheard().any():
+            if number - self._asked_from <= self._patience:
+                return self._sent(replace(self._last_request, round=number))
+            self._silence(self._is_unheard(), time)
+            self.restart()
+        self._asked_from = number
         request = self.propose(number, self._heard_kw)
         if request is None:
             return None
         return self._sent(request)
+
+    def _is_unheard(self) -> Mask:
+        """Return who was asked and has not been heard to answer: (agent,)."""
+        asked_from = np.where(self._flexible, self._asked_from, 0)
+        unheard: Mask = (self._answered < asked_from) & ~self._silent
+        return unheard
+
+    def _silence(self, who: Mask, time: int) -> None:
+        """Expect nothing more of some agents: they keep their schedules."""
+        self._silent |= who
+        self._heard_kw = np.where(who[:, np.newaxis], self._submitted_kw(time), self._heard_kw)
+
+    def restart(self) -> None:
+        """Take note that some whose offers were counted on have fallen silent."""
 
     @override
     def decide(self, time: int, observation: Observation) -> Setpoints:
@@ -189,7 +231,8 @@ class Coordinator(Controller):
             interval_s=self.terms.interval_s,
             power_kw=order_kw[0],
         )
-        arrives = self._channel.orders(self._flexible, len(message.encoded()))
+        told = self._flexible & ~self._silent
+        arrives = self._channel.orders(told, len(message.encoded()))
         return {
             ORDER_POWER.name: np.where(arrives[:, np.newaxis], order_kw, np.nan),
             ROUNDS.name: np.asarray(float(self._rounds)),
@@ -209,12 +252,15 @@ class Coordinator(Controller):
         message = FlexibilityOffer(
             round=number, start_s=time, interval_s=self.terms.interval_s, power_kw=sent_kw[0]
         )
-        for who, offers_kw in self._channel.offers(sent_kw, len(message.encoded())):
-            self._heard_kw = np.where(who[:, np.newaxis], offers_kw, self._heard_kw)
+        for answered, who, offers_kw in self._channel.offers(sent_kw, len(message.encoded())):
+            newer = who & (answered > self._answered) & ~self._silent
+            self._heard_kw = np.where(newer[:, np.newaxis], offers_kw, self._heard_kw)
+            self._answered[newer] = answered
 
     def _sent(self, request: FlexibilityRequest) -> Outputs:
-        # Who is not flexible has said all that there is to say in the first round.
-        asked = self._flexible | (request.round == 0)
+        self._last_request = request
+        # Who is not flexible has said all there is to say once it has been heard.
+        asked = self._is_unheard()
         arrives = self._channel.requests(asked, len(request.encoded()))
         target_kw = request.target_kw
         return {

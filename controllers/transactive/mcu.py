@@ -4,7 +4,6 @@ Source: Fattaheian-Dehkordi et al., "Transactive-based control algorithm for rea
 imbalance minimisation in microgrids", CIRED 2020.
 """
 
-from enum import StrEnum
 from typing import ClassVar
 
 import numpy as np
@@ -12,8 +11,9 @@ from typing_extensions import override
 
 from gridloom.controllers.controller import ControlContext, Observation, Setpoints
 from gridloom.controllers.negotiation.agent import Agent
-from gridloom.controllers.negotiation.coordinator import Coordinator, CoordinatorConfig
+from gridloom.controllers.negotiation.coordinator import Coordinator
 from gridloom.controllers.negotiation.messages import FlexibilityRequest
+from gridloom.controllers.transactive.mcu_config import McuConfig, Outlook, RuleName
 from gridloom.controllers.transactive.references import (
     Omniscient,
     real_deviation_kw,
@@ -21,11 +21,7 @@ from gridloom.controllers.transactive.references import (
 )
 from gridloom.controllers.transactive.rules import (
     Answer,
-    Ascent,
-    Bisection,
-    Literal,
     Market,
-    Rule,
     Search,
     blend,
 )
@@ -39,72 +35,7 @@ from gridloom.controllers.transactive.signals import (
 from gridloom.simulators.errors import Problem, ScenarioError
 from gridloom.simulators.market import ImbalanceMarket
 from gridloom.simulators.model import FloatArray
-from gridloom.simulators.quantities import NonNegative, Positive
 from gridloom.simulators.signals import BUYING_PRICE, SELLING_PRICE, Information, Signal
-
-
-class RuleName(StrEnum):
-    """How the price of an interval comes about."""
-
-    BISECTION = "bisection"
-    """Halve the range of the bonus."""
-    ASCENT = "ascent"
-    """Raise the bonus step by step (the paper's flowchart)."""
-    LITERAL = "literal"
-    """Ascent from one price for both directions (the paper's letter), for comparison."""
-    SELFISH = "selfish"
-    """No bonus: each agent trades its own deviations with the market, for comparison."""
-    SCHEDULE = "schedule"
-    """No flexibility: all keep their day-ahead schedules, for comparison."""
-    CENTRAL = "central"
-    """No negotiation: one optimisation of all devices with what their agents know, a bound."""
-    PERFECT = "perfect"
-    """One optimisation of the whole run with its real prices and generation, a bound."""
-
-
-class Outlook(StrEnum):
-    """What agents are told of the prices of later intervals."""
-
-    DAY_AHEAD = "day_ahead"
-    """The day-ahead price, for both directions: what the local price is expected to be."""
-    MARKET = "market"
-    """The market's expected prices of buying and selling: as if nobody local were there then."""
-    PRESENT = "present"
-    """The middle of the market's two prices of now: agents make up for imbalances, but gain nothing
-    by moving energy from cheap to dear intervals."""
-
-
-class McuConfig(CoordinatorConfig):
-    """The microgrid control unit; it `controls` the market on which it trades what is left."""
-
-    rule: RuleName = RuleName.BISECTION
-    """How the bonus is found."""
-    bonus_step_eur_per_mwh: Positive | None = None
-    """By which the bonus is raised, or within which it is found; default: 0.05 for `bisection`,
-    else 1."""
-    outlook: Outlook | None = None
-    """What agents are told of later prices; default: `market` for `selfish`, else `day_ahead`."""
-
-    def later(self) -> Outlook:
-        """Return what agents are told of later prices."""
-        usual = Outlook.MARKET if self.rule is RuleName.SELFISH else Outlook.DAY_AHEAD
-        return self.outlook or usual
-
-    tolerance_kw: NonNegative = 1e-6
-    """What counts as no imbalance."""
-
-    def search_rule(self) -> Rule | None:
-        """Return the rule that looks for a bonus; None where there is none."""
-        step = self.bonus_step_eur_per_mwh
-        match self.rule:
-            case RuleName.BISECTION:
-                return Bisection(self.tolerance_kw, 0.05 if step is None else step)
-            case RuleName.ASCENT:
-                return Ascent(self.tolerance_kw, 1.0 if step is None else step)
-            case RuleName.LITERAL:
-                return Literal(self.tolerance_kw, 1.0 if step is None else step)
-            case _:
-                return None
 
 
 class Mcu(Coordinator):
@@ -160,6 +91,8 @@ class Mcu(Coordinator):
         self._bonus = 0.0
         self._increase_kw = 0.0
         self._agreed: tuple[Answer, Answer] | None = None
+        self._best: Answer | None = None
+        """The answer that leaves least, should rounds run out."""
 
     @property
     @override
@@ -179,7 +112,11 @@ class Mcu(Coordinator):
             selling_eur_per_mwh=float(observation[SELLING_PRICE.name]),
             surplus_kw=0.0,
         )
-        self._search, self._agreed, self._bonus = None, None, 0.0
+        self._search, self._agreed, self._best, self._bonus = None, None, None, 0.0
+
+    @override
+    def restart(self) -> None:
+        self._search, self._best = None, None
 
     @override
     def propose(self, number: int, offered_kw: FloatArray) -> FlexibilityRequest | None:
@@ -206,12 +143,13 @@ class Mcu(Coordinator):
         if self._rule is None:
             self._market = self._with_surplus(offered_kw)
             order_kw = self._unnegotiated(offered_kw)
-        elif self._agreed is None:  # out of rounds: what was heard last
-            order_kw = offered_kw
+        elif self._agreed is None:
+            order_kw = self._fallback(offered_kw)
         else:
             low, high = self._agreed
             self._bonus = high.bonus
             order_kw = blend(low, high, self._market)
+        order_kw = np.where(self._silent[:, np.newaxis], self._scheduled_kw, order_kw)
         self._increase_kw = self._increase(order_kw)
         return order_kw
 
@@ -229,6 +167,15 @@ class Mcu(Coordinator):
             REMAINING_SURPLUS: market.surplus_kw - self._increase_kw,
         }
         return {signal.name: np.asarray(value) for signal, value in told.items()}
+
+    def _fallback(self, offered_kw: FloatArray) -> FloatArray:
+        """Return what is best of all that was heard until the rounds ran out, or the schedules."""
+        best, market = self._best, self._market
+        if best is not None and abs(best.remaining(market)) < abs(market.surplus_kw):
+            self._bonus = best.bonus
+            return best.offered_kw
+        self._bonus = 0.0
+        return np.where(self._flexible[:, np.newaxis], self._scheduled_kw, offered_kw)
 
     def _unnegotiated(self, offered_kw: FloatArray) -> FloatArray:
         """Return what the rules for comparison order: (agent, interval)."""
@@ -304,9 +251,13 @@ class Mcu(Coordinator):
         )
 
     def _answer(self, offered_kw: FloatArray) -> Answer:
-        return Answer(
+        answer = Answer(
             bonus=self._bonus, offered_kw=offered_kw, increase_kw=self._increase(offered_kw)
         )
+        left_kw = abs(answer.remaining(self._market))
+        if self._best is None or left_kw < abs(self._best.remaining(self._market)):
+            self._best = answer
+        return answer
 
     def _increase(self, offered_kw: FloatArray) -> float:
         """Return by how much flexible agents consume more than scheduled."""
