@@ -30,7 +30,7 @@ def require_share(who: NDArray[np.bool_], probability: float) -> None:
 def heard(of: Channel, sent: NDArray[np.float64], size_bytes: int = 1) -> NDArray[np.bool_]:
     """Return who is heard of by the end of a round."""
     found = np.zeros(len(sent), dtype=np.bool_)
-    for who, _ in of.offers(sent, size_bytes):
+    for _, who, _ in of.offers(sent, size_bytes):
         found |= who
     return found
 
@@ -45,7 +45,8 @@ def test_a_perfect_channel_draws_nothing() -> None:
         for number in range(3):
             assert perfect.requests(asked, 1).tolist() == asked.tolist()
             sent = np.full((3, 2), float(number))
-            ((who, what),) = perfect.offers(sent, 1)
+            ((answered, who, what),) = perfect.offers(sent, 1)
+            assert answered == number
             assert who.tolist() == asked.tolist()
             assert what is sent
         assert perfect.orders(asked, 1).tolist() == asked.tolist()
@@ -128,7 +129,8 @@ def test_what_is_late_counts_when_it_comes() -> None:
         slow.requests(everybody if number < 20 else ~everybody, 1)
         sent = np.full((agents, 1), float(number))
         of_this_round = []
-        for who, what in slow.offers(sent, 1):
+        for answered, who, what in slow.offers(sent, 1):
+            assert (what == answered).all()
             of_this_round.append(int(what[0, 0]))
             for agent in np.flatnonzero(who).tolist():
                 assert what[agent, 0] <= number

@@ -141,8 +141,8 @@ def test_without_orders_schedules_are_kept(street: Any) -> None:
     power_kw = drawn(found)
     assert power_kw["west"].tolist() == [3.0] * 10
     assert power_kw["east"].tolist() == [2.0] * 10
-    # Requests and the order are sent all the same; nobody who hears nothing answers.
-    assert found["line/messages"].tolist() == [[ROUNDS + 1, 1, ROUNDS + 1]] * 10
+    # A request is repeated ten times; then nobody is left to be asked or ordered anything.
+    assert found["line/messages"].tolist() == [[11, 11, 11]] * 10
 
 
 @pytest.mark.parametrize("placement", ["inprocess", "process"])
@@ -190,14 +190,30 @@ class Scripted:
         self.sent.append(sent)
         for at, arrives in self.arrivals:
             if arrives == now:
-                yield np.ones(self.agents, dtype=np.bool_), self.sent[at]
+                yield at, np.ones(self.agents, dtype=np.bool_), self.sent[at]
 
 
-def test_late_offers_count_when_they_come(street: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    document = read_scenario(street.write(street.scenario()))
+@pytest.mark.parametrize(
+    ("patience", "proposed_on"),
+    [
+        # What is known when a request is made anew: first the schedule, then the offer that came.
+        (10, [2.0, 20.0]),
+        # Nobody is waited for: the schedule is all that is known once more.
+        (None, [2.0, 2.0, 20.0, 20.0]),
+    ],
+)
+def test_a_request_is_repeated_until_all_have_answered(
+    street: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    patience: int | None,
+    proposed_on: list[float],
+) -> None:
+    scenario = street.scenario()
+    scenario["controllers"]["line"]["patience"] = patience
+    document = read_scenario(street.write(scenario))
     line = compose(document, document.scenario()).models["line"]
     assert isinstance(line, Coordinator)
-    # The offer of round 0 comes with round 2, after that of round 1; that of round 2 never.
+    # The offer of round 1 comes in time, that of round 0 after it and too late; no other comes.
     monkeypatch.setattr(line, "_channel", Scripted(3, [(1, 1), (0, 2)]))
     known: list[float] = []
     propose = line.propose
@@ -210,8 +226,7 @@ def test_late_offers_count_when_they_come(street: Any, monkeypatch: pytest.Monke
     for number, offered_kw in enumerate([0.0, 10.0, 20.0, 30.0]):
         offers = {"offer_power_kw": np.full((3, 4), offered_kw)}
         assert line.round(0, number, offers) is not None
-    scheduled_kw = 2.0
-    assert known == [scheduled_kw, scheduled_kw, 20.0, 10.0]
+    assert known == proposed_on
 
 
 def two_lines(street: Any) -> dict[str, Any]:
