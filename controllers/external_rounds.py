@@ -109,8 +109,7 @@ class AgentStepper(ForeignStepper):
     def _inputs(self, time: int, arrays: Inputs) -> ForeignInputs:
         order_kw: FloatArray = self.model.scheduled_ahead_kw(time)
         if self.model.terms is not None:
-            ordered_kw = arrays[ORDER_POWER.name][0]
-            order_kw = np.where(np.isnan(ordered_kw), order_kw, ordered_kw)
+            (order_kw,) = self.model.standing_kw(time, arrays[ORDER_POWER.name])
         return self._with(super()._inputs(time, arrays), {ORDER_POWER.name: order_kw.tolist()})
 
     def _with(self, inputs: ForeignInputs, told: Mapping[str, Any]) -> ForeignInputs:

@@ -36,7 +36,7 @@ class ScheduleForecast(Config):
     """Share by which the schedule is too high."""
     bookings: bool = False
     """Whether drivers book their stays the day before and keep to what they booked: an assumption
-    under which arrivals and departures are known day-ahead."""
+    under which arrivals, departures and states of charge on arrival are known day-ahead."""
 
 
 class EvFleetConfig(ModelConfig):

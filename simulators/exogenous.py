@@ -69,6 +69,8 @@ class Exogenous(Model):
         self._forecast = config.forecast
         self._context = context
         self._playback = Playback(self.compute, config.step_size, self.until_s)
+        self.short_term_interval_s = config.short_term.interval or config.step_size
+        """Length of the intervals that `EXPECTED_POWER` speaks of."""
         self._short_term = ShortTerm(
             config.short_term,
             context,

@@ -184,6 +184,11 @@ class ImbalanceMarket(Model):
         )
 
     @property
+    def settlement_period_s(self) -> int:
+        """Length of the imbalance settlement periods."""
+        return self._config.settlement_period
+
+    @property
     def known_prices(self) -> tuple[FloatArray, FloatArray]:
         """Prices of shortage and surplus as they are known day-ahead: (settlement period,) each."""
         return self._prices.forecast.buying, self._prices.forecast.selling

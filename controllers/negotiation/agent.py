@@ -88,6 +88,8 @@ class Agent(Controller):
         """Who answers: their places are their addresses in the negotiation."""
         self.last_offer_kw = np.zeros((0, 0))
         """(agent, interval), what each offered last in the present negotiation."""
+        self._plan_kw: FloatArray | None = None
+        """(agent, interval of the run), what each does unasked: as ordered last, or scheduled."""
         self._prepared_s: int | None = None
         """Begin of the interval for which it was prepared last."""
 
@@ -115,7 +117,8 @@ class Agent(Controller):
         Args:
             time: begin of the interval.
             order_kw: (agent, interval), what each shall draw: in this interval, and as agreed for
-                now in the later ones; the schedule of those who got no order.
+                now in the later ones. Of those who got no order what they were ordered before, and
+                beyond that their schedule.
         """
 
     @property
@@ -203,16 +206,33 @@ class Agent(Controller):
 
     @override
     def decide(self, time: int, observation: Observation) -> Setpoints:
-        begin = time // self.step_size
-        profile_kw = self.schedule_kw[:, begin:]
         self._prepare_once(time, observation)  # if nobody asked before
-        if self.terms is not None:
-            missing = max(self.terms.count - profile_kw.shape[1], 0)
-            kept_kw = np.pad(profile_kw, ((0, 0), (0, missing)))[:, : self.terms.count]
-            ordered_kw = observation[ORDER_POWER.name]
-            profile_kw = np.where(np.isnan(ordered_kw), kept_kw, ordered_kw)
-        scheduled_kw = self.schedule_kw[:, begin].copy()
+        ordered_kw = None if self.terms is None else observation[ORDER_POWER.name]
+        profile_kw = self.standing_kw(time, ordered_kw)
+        scheduled_kw = self.schedule_kw[:, time // self.step_size].copy()
         return {**self.setpoints(time, profile_kw), SCHEDULED_POWER.name: scheduled_kw}
+
+    def standing_kw(self, time: int, ordered_kw: FloatArray | None) -> FloatArray:
+        """Return what each shall draw from now on, and remember it for those not ordered later.
+
+        Args:
+            time: begin of the interval.
+            ordered_kw: (agent, interval), NaN for those whom no order reached; None where nobody
+                orders anything.
+
+        Returns:
+            (agent, interval), the order; of others what they were ordered before, beyond that their
+            schedule. To the end of the run where nobody orders anything.
+        """
+        if self._plan_kw is None:
+            self._plan_kw = self.schedule_kw.copy()
+        ahead_kw = self._plan_kw[:, time // self.step_size :]
+        if ordered_kw is None:
+            return ahead_kw
+        told, count = ~np.isnan(ordered_kw[:, 0]), ordered_kw.shape[1]
+        within_kw = ahead_kw[:, :count]
+        within_kw[told] = ordered_kw[told, : within_kw.shape[1]]
+        return np.hstack([within_kw, np.nan_to_num(ordered_kw[:, within_kw.shape[1] :])])
 
     def _prepare_once(self, time: int, observation: Observation) -> None:
         if self._prepared_s != time:

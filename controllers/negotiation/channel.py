@@ -14,6 +14,8 @@ from gridloom.simulators.model import FloatArray
 from gridloom.simulators.quantities import Config, Fraction, NonNegative, Positive
 
 Mask = NDArray[np.bool_]
+_NEVER = 1e9
+"""Rounds after which nothing is waited for."""
 
 
 class ChannelConfig(Config):
@@ -26,8 +28,8 @@ class ChannelConfig(Config):
     loss: Fraction = 0.0
     """Probability that a message is lost: a request, an offer or an order."""
     drop_out: Fraction = 0.0
-    """Probability that an agent does not take part in a negotiation at all; it keeps its
-    schedule."""
+    """Probability that an agent does not take part in a negotiation at all; it does what it was
+    ordered last, and beyond that keeps its schedule."""
 
     @property
     def is_perfect(self) -> bool:
@@ -86,7 +88,7 @@ class Channel:
         """
         self._count(self._reached, size_bytes)
         arrive_s = self._trip_s + self._latency_s()
-        rounds_late = (arrive_s // self._config.round_time_s).astype(np.int64)
+        rounds_late = np.minimum(arrive_s / self._config.round_time_s, _NEVER).astype(np.int64)
         arrive = self._reached & self._happens(1.0 - self._config.loss)
         for late in np.unique(rounds_late[arrive]).tolist():
             who = arrive & (rounds_late == late)
@@ -97,10 +99,25 @@ class Channel:
         for _, answered, who, what in there:
             yield answered, who, what
 
-    def orders(self, told: Mask, size_bytes: int) -> Mask:
-        """Send an order to some agents; return whom it reaches: (agent,)."""
-        self._count(told, size_bytes)
-        return told & self._arrives()
+    def orders(self, told: Mask, size_bytes: int, tries: int = 1) -> Mask:
+        """Send an order to some agents, again to those who have not confirmed it after a round.
+
+        Args:
+            told: (agent,), who gets an order.
+            size_bytes: its length.
+            tries: how often it is sent at most.
+
+        Returns:
+            Whom it reaches: (agent,).
+        """
+        waiting = told.copy()
+        for _ in range(tries):
+            if not waiting.any():
+                break
+            self._count(waiting, size_bytes)
+            in_time = self._latency_s() < self._config.round_time_s
+            waiting &= ~(self._arrives() & in_time)
+        return told & ~waiting
 
     def _arrives(self) -> Mask:
         return self._present & self._happens(1.0 - self._config.loss)

@@ -6,10 +6,10 @@ Its life: `begin`, then `propose` a round until that returns None, then `order` 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 from typing_extensions import override
 
 from gridloom.controllers.controller import (
@@ -40,7 +40,7 @@ from gridloom.controllers.negotiation.terms import Terms
 from gridloom.controllers.telemetry import MESSAGE_BYTES, MESSAGES
 from gridloom.simulators.errors import Problem, ScenarioError
 from gridloom.simulators.model import Direction, ElementSet, FloatArray, Inputs, Outputs, Port
-from gridloom.simulators.quantities import Duration
+from gridloom.simulators.quantities import Duration, format_duration
 
 _NEVER = -1
 
@@ -53,10 +53,20 @@ class CoordinatorConfig(ControllerConfig):
     channel: ChannelConfig = ChannelConfig()
     """How well coordinator and agents can talk."""
     patience: Annotated[int, Field(ge=0)] | None = 10
-    """How often a request is repeated for those who have not been heard; who is still silent then
-    keeps its schedule. Null: go on at once with what was heard last."""
+    """How often a request or an order is repeated for those who have not been heard; who is still
+    silent then does what it was ordered last, and beyond that keeps its schedule. Null: go on at
+    once with what was heard last."""
     max_rounds: Annotated[int, Field(ge=1, le=9_999)] = 200
     """After which the best that is known is ordered."""
+
+    @model_validator(mode="after")
+    def _whole_intervals(self) -> Self:
+        if self.horizon is not None and self.horizon % self.step_size:
+            raise ValueError(
+                f"horizon {format_duration(self.horizon)} is not a multiple of step_size "
+                f"{format_duration(self.step_size)}"
+            )
+        return self
 
     def terms(self, name: str) -> Terms:
         """Return what its agents have to know."""
@@ -99,10 +109,14 @@ class Coordinator(Controller):
         self.parties, self.agents = _joined(self.name, found)
         self.schedule_kw = np.vstack([agent.schedule_kw for agent in found.values()])
         """(agent, interval of the run), submitted day-ahead."""
+        self._plan_kw = self.schedule_kw.copy()
+        """(agent, interval of the run), what each does unasked: as ordered last, or scheduled."""
         self._max_rounds = config.max_rounds
         self._channel = Channel(config.channel, len(self.agents), context.build.rng("channel"))
-        self._heard_kw = np.zeros((len(self.agents), self.terms.count))
-        """(agent, interval), what each agent offered last, its schedule before."""
+        self.unasked_kw = np.zeros((len(self.agents), self.terms.count))
+        """(agent, interval), what each does now and in the intervals ahead unless it is ordered."""
+        self._heard_kw = self.unasked_kw.copy()
+        """(agent, interval), what each agent offered last; before, what it does unasked."""
         self._flexible = np.zeros(len(self.agents), dtype=np.bool_)
         for party in self.parties:
             self._flexible[party.rows] = party.is_flexible
@@ -139,7 +153,7 @@ class Coordinator(Controller):
         Args:
             number: of the round, from 0.
             offered_kw: (agent, interval), what each agent is known to do: its latest offer that
-                arrived, or its schedule.
+                arrived, or what it does unasked.
         """
 
     @abstractmethod
@@ -147,8 +161,13 @@ class Coordinator(Controller):
         """Return what each agent shall do: (agent, interval), kW."""
 
     @abstractmethod
-    def outcome(self) -> Setpoints:
-        """Return what it `tells`, and its setpoints, for the interval negotiated last."""
+    def outcome(self, carried_out_kw: FloatArray) -> Setpoints:
+        """Return what it `tells`, and its setpoints, for the interval negotiated last.
+
+        Args:
+            carried_out_kw: (agent, interval), the orders of whom they reached, of others what they
+                do unasked.
+        """
 
     @property
     @override
@@ -187,11 +206,12 @@ class Coordinator(Controller):
     def round(self, time: int, number: int, inputs: Inputs) -> Outputs | None:
         if number == 0:
             self._channel.open()
-            self._heard_kw = self._submitted_kw(time)
+            self.unasked_kw = self._window(self._plan_kw, time)
+            self._heard_kw = self.unasked_kw.copy()
             self._answered[:] = _NEVER
             self._silent[:] = False
             self._asked_from = 0
-            self.begin(time, inputs, self._heard_kw.copy())
+            self.begin(time, inputs, self._window(self.schedule_kw, time))
         else:
             self._hear(number - 1, time, inputs[OFFER_POWER.name])
         self._rounds = number
@@ -200,7 +220,7 @@ class Coordinator(Controller):
         if self._patience is not None and number > 0 and self._is_unheard().any():
             if number - self._asked_from <= self._patience:
                 return self._sent(replace(self._last_request, round=number))
-            self._silence(self._is_unheard(), time)
+            self._silence(self._is_unheard())
             self.restart()
         self._asked_from = number
         request = self.propose(number, self._heard_kw)
@@ -214,10 +234,10 @@ class Coordinator(Controller):
         unheard: Mask = (self._answered < asked_from) & ~self._silent
         return unheard
 
-    def _silence(self, who: Mask, time: int) -> None:
-        """Expect nothing more of some agents: they keep their schedules."""
+    def _silence(self, who: Mask) -> None:
+        """Expect nothing more of some agents than what they do unasked."""
         self._silent |= who
-        self._heard_kw = np.where(who[:, np.newaxis], self._submitted_kw(time), self._heard_kw)
+        self._heard_kw = np.where(who[:, np.newaxis], self.unasked_kw, self._heard_kw)
 
     def restart(self) -> None:
         """Take note that some whose offers were counted on have fallen silent."""
@@ -232,19 +252,25 @@ class Coordinator(Controller):
             power_kw=order_kw[0],
         )
         told = self._flexible & ~self._silent
-        arrives = self._channel.orders(told, len(message.encoded()))
+        tries = 1 + (self._patience or 0)
+        arrives = self._channel.orders(told, len(message.encoded()), tries)
+        unreached = (self._flexible & ~arrives)[:, np.newaxis]
+        carried_out_kw = np.where(unreached, self.unasked_kw, order_kw)
+        begin = time // self.terms.interval_s
+        planned_kw = self._plan_kw[:, begin : begin + self.terms.count]
+        planned_kw[arrives] = order_kw[arrives, : planned_kw.shape[1]]
         return {
             ORDER_POWER.name: np.where(arrives[:, np.newaxis], order_kw, np.nan),
             ROUNDS.name: np.asarray(float(self._rounds)),
             MESSAGES.name: self._channel.messages.copy(),
             MESSAGE_BYTES.name: self._channel.bytes.copy(),
-            **self.outcome(),
+            **self.outcome(carried_out_kw),
         }
 
-    def _submitted_kw(self, time: int) -> FloatArray:
-        """Return the schedules of the intervals ahead; nothing beyond the end of the run."""
+    def _window(self, of_run_kw: FloatArray, time: int) -> FloatArray:
+        """Return the intervals ahead; nothing flows beyond the end of the run."""
         begin = time // self.terms.interval_s
-        ahead = self.schedule_kw[:, begin : begin + self.terms.count]
+        ahead = of_run_kw[:, begin : begin + self.terms.count]
         missing = self.terms.count - ahead.shape[1]
         return np.pad(ahead, ((0, 0), (0, missing)))
 

@@ -11,6 +11,7 @@ from gridloom.controllers.negotiation.messages import FlexibilityRequest
 from gridloom.simulators.errors import Problem, ScenarioError
 from gridloom.simulators.market import average_over_periods
 from gridloom.simulators.model import FloatArray
+from gridloom.simulators.quantities import format_duration
 from gridloom.simulators.signals import EXPECTED_POWER, Information, Signal
 
 
@@ -36,6 +37,17 @@ class InflexibleAgent(Agent):
                     message=f"'{self.controlled.name}' makes no forecast to schedule by",
                     key=("controls",),
                     expected="devices that make one, such as pv, wind or load",
+                )
+            )
+        told_s = getattr(self.controlled, "short_term_interval_s", self.step_size)
+        if told_s != self.step_size:
+            raise ScenarioError(
+                Problem(
+                    message=f"'{self.controlled.name}' expects the next {format_duration(told_s)}, "
+                    f"and its agent is asked for the next {format_duration(self.step_size)}",
+                    key=("controls",),
+                    expected=f"short_term: {{interval: {format_duration(self.step_size)}}} of "
+                    f"'{self.controlled.name}'",
                 )
             )
         expected_kw = average_over_periods(forecast, self.step_size, context.build.duration_s)

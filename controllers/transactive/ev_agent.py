@@ -114,6 +114,11 @@ class EvAgent(OptimisingAgent):
                 expected.power_kw, expected.interval_s, self.step_size, self._duration_s
             )
 
+    @property
+    @override
+    def knows_run(self) -> bool:
+        return self._fleet.booked is not None
+
     @override
     def agent_names(self) -> tuple[str, ...]:
         return (self.controlled.name,)

@@ -18,8 +18,10 @@ from gridloom.controllers.transactive.optimising_agent import (
     OptimisingAgentConfig,
     of_type,
 )
+from gridloom.simulators.errors import Problem, ScenarioError
 from gridloom.simulators.generator import Generator
 from gridloom.simulators.model import FloatArray
+from gridloom.simulators.quantities import format_duration
 from gridloom.simulators.signals import POWER, POWER_SETPOINT, Information, Signal
 
 
@@ -58,7 +60,22 @@ class GeneratorAgent(OptimisingAgent):
         super().__init__(config, context)
         self._generator = of_type(self.controlled, Generator, ["generator"])
         self._power_kw: FloatArray = -self._generator.initial_power_kw
+        self._require_whole_ramps()
         self.schedule()
+
+    def _require_whole_ramps(self) -> None:
+        """Refuse devices that ramp within an interval: its mean power would miss the order."""
+        generator = self._generator
+        if generator.step_size < self.step_size and np.isfinite(generator.ramp_kw_per_h).any():
+            pace = format_duration(self.step_size)
+            raise ScenarioError(
+                Problem(
+                    message=f"'{generator.name}' ramps in steps of "
+                    f"{format_duration(generator.step_size)}, and is scheduled every {pace}",
+                    key=("step_size",),
+                    expected=f"step_size: {pace} of '{generator.name}', or no ramp_kw_per_h",
+                )
+            )
 
     @override
     def formulation(self, row: int) -> GeneratorProgram:

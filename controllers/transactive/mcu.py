@@ -4,6 +4,7 @@ Source: Fattaheian-Dehkordi et al., "Transactive-based control algorithm for rea
 imbalance minimisation in microgrids", CIRED 2020.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -11,12 +12,12 @@ from typing_extensions import override
 
 from gridloom.controllers.controller import ControlContext, Observation, Setpoints
 from gridloom.controllers.negotiation.agent import Agent
-from gridloom.controllers.negotiation.coordinator import Coordinator
+from gridloom.controllers.negotiation.coordinator import Coordinator, Party
 from gridloom.controllers.negotiation.messages import FlexibilityRequest
+from gridloom.controllers.negotiation.terms import Terms
 from gridloom.controllers.transactive.mcu_config import McuConfig, Outlook, RuleName
 from gridloom.controllers.transactive.references import (
     Omniscient,
-    real_deviation_kw,
     real_prices,
 )
 from gridloom.controllers.transactive.rules import (
@@ -35,6 +36,7 @@ from gridloom.controllers.transactive.signals import (
 from gridloom.simulators.errors import Problem, ScenarioError
 from gridloom.simulators.market import ImbalanceMarket
 from gridloom.simulators.model import FloatArray
+from gridloom.simulators.quantities import format_duration
 from gridloom.simulators.signals import BUYING_PRICE, SELLING_PRICE, Information, Signal
 
 
@@ -60,8 +62,7 @@ class Mcu(Coordinator):
     )
 
     def __init__(self, config: McuConfig, context: ControlContext) -> None:
-        super().__init__(config, context)
-        market = self.controlled
+        market = context.controlled(config.controls)
         if not isinstance(market, ImbalanceMarket):
             raise ScenarioError(
                 Problem(
@@ -70,16 +71,15 @@ class Mcu(Coordinator):
                     expected="a simulator of type energy_market or imbalance_market",
                 )
             )
+        super().__init__(config, context)
+        _require_fit(market, self.terms)
         self._rule = config.search_rule()
         self._choice = config.rule
-        self._agents = [
-            agent
-            for agent in (context.agents[party.name] for party in self.parties)
-            if isinstance(agent, Agent)
-        ]
         self._omniscient: Omniscient | None = None
-        if config.rule in (RuleName.CENTRAL, RuleName.PERFECT):
-            self._omniscient = Omniscient(self.name, self._agents, self.terms.hours)
+        if config.rule in (RuleName.CENTRAL, RuleName.PERFECT):  # the others know no agent
+            self._omniscient = Omniscient(self.name, _agents(context, self.parties), self.terms)
+            if config.rule is RuleName.PERFECT:
+                self._omniscient.require_foresight()
         self._perfect_kw = np.zeros((0, 0))
         """(flexible agent, interval of the run), once `perfect` has planned it."""
         self._outlook = config.later()
@@ -89,10 +89,10 @@ class Mcu(Coordinator):
         self._scheduled_kw = np.zeros((0, 0))
         self._search: Search | None = None
         self._bonus = 0.0
-        self._increase_kw = 0.0
         self._agreed: tuple[Answer, Answer] | None = None
-        self._best: Answer | None = None
-        """The answer that leaves least, should rounds run out."""
+        self._too_little: Answer | None = None
+        self._too_much: Answer | None = None
+        """The answers on either side that leave least, should rounds run out."""
 
     @property
     @override
@@ -112,11 +112,12 @@ class Mcu(Coordinator):
             selling_eur_per_mwh=float(observation[SELLING_PRICE.name]),
             surplus_kw=0.0,
         )
-        self._search, self._agreed, self._best, self._bonus = None, None, None, 0.0
+        self._search, self._agreed, self._bonus = None, None, 0.0
+        self._too_little, self._too_much = None, None
 
     @override
     def restart(self) -> None:
-        self._search, self._best = None, None
+        self._search, self._too_little, self._too_much = None, None, None
 
     @override
     def propose(self, number: int, offered_kw: FloatArray) -> FlexibilityRequest | None:
@@ -143,39 +144,33 @@ class Mcu(Coordinator):
         if self._rule is None:
             self._market = self._with_surplus(offered_kw)
             order_kw = self._unnegotiated(offered_kw)
-        elif self._agreed is None:
-            order_kw = self._fallback(offered_kw)
         else:
-            low, high = self._agreed
-            self._bonus = high.bonus
-            order_kw = blend(low, high, self._market)
-        order_kw = np.where(self._silent[:, np.newaxis], self._scheduled_kw, order_kw)
-        self._increase_kw = self._increase(order_kw)
+            if self._agreed is None and self._too_little and self._too_much:  # out of rounds
+                self._agreed = self._too_little, self._too_much
+            order_kw = np.where(self._flexible[:, np.newaxis], self.unasked_kw, offered_kw)
+            if self._agreed is not None:
+                low, high = self._agreed
+                self._bonus = high.bonus
+                order_kw = blend(low, high, self._market)
         return order_kw
 
     @override
-    def outcome(self) -> Setpoints:
+    def outcome(self, carried_out_kw: FloatArray) -> Setpoints:
         market = self._market
         buying, selling = market.buying_eur_per_mwh, market.selling_eur_per_mwh
-        if self._rule is not None:
+        if self._rule is not None and self._agreed is not None:
             buying, selling = self._rule.local_prices(market, self._bonus)
+        else:  # nothing is agreed: everybody trades with the market
+            self._bonus = 0.0
+        left_kw = market.surplus_kw - self._increase(carried_out_kw)
         told = {
             BONUS: self._bonus,
             LOCAL_BUYING_PRICE: buying,
             LOCAL_SELLING_PRICE: selling,
             EXPECTED_SURPLUS: market.surplus_kw,
-            REMAINING_SURPLUS: market.surplus_kw - self._increase_kw,
+            REMAINING_SURPLUS: left_kw,
         }
         return {signal.name: np.asarray(value) for signal, value in told.items()}
-
-    def _fallback(self, offered_kw: FloatArray) -> FloatArray:
-        """Return what is best of all that was heard until the rounds ran out, or the schedules."""
-        best, market = self._best, self._market
-        if best is not None and abs(best.remaining(market)) < abs(market.surplus_kw):
-            self._bonus = best.bonus
-            return best.offered_kw
-        self._bonus = 0.0
-        return np.where(self._flexible[:, np.newaxis], self._scheduled_kw, offered_kw)
 
     def _unnegotiated(self, offered_kw: FloatArray) -> FloatArray:
         """Return what the rules for comparison order: (agent, interval)."""
@@ -206,7 +201,7 @@ class Mcu(Coordinator):
         interval_s = self.terms.interval_s
         if not self._perfect_kw.size:
             futures = self.futures(interval_s)
-            deviation_kw = real_deviation_kw(self._agents, futures, self.name)
+            deviation_kw = self._omniscient.real_deviation_kw(futures)
             prices = real_prices(self.controlled, interval_s, len(deviation_kw))
             self._perfect_kw = self._omniscient.optimum_kw(0, deviation_kw, *prices)
         begin = self._start_s // interval_s
@@ -254,12 +249,56 @@ class Mcu(Coordinator):
         answer = Answer(
             bonus=self._bonus, offered_kw=offered_kw, increase_kw=self._increase(offered_kw)
         )
-        left_kw = abs(answer.remaining(self._market))
-        if self._best is None or left_kw < abs(self._best.remaining(self._market)):
-            self._best = answer
+        left_kw = answer.remaining(self._market)
+        if left_kw > 0.0:
+            best = self._too_little
+            if best is None or left_kw < best.remaining(self._market):
+                self._too_little = answer
+        else:
+            best = self._too_much
+            if best is None or left_kw > best.remaining(self._market):
+                self._too_much = answer
         return answer
 
     def _increase(self, offered_kw: FloatArray) -> float:
         """Return by how much flexible agents consume more than scheduled."""
         deviation_kw = offered_kw[:, 0] - self._scheduled_kw[:, 0]
         return float(deviation_kw[self._flexible].sum())
+
+
+def _agents(context: ControlContext, parties: Sequence[Party]) -> list[Agent]:
+    found = (context.agents[party.name] for party in parties)
+    return [agent for agent in found if isinstance(agent, Agent)]
+
+
+def _require_fit(market: ImbalanceMarket, terms: Terms) -> None:
+    """Refuse a market on which local prices would make no sense.
+
+    Raises:
+        ScenarioError: its prices change within an interval, or a surplus earns more than a shortage
+            costs.
+    """
+    period_s = market.settlement_period_s
+    problems = []
+    if period_s % terms.interval_s:
+        problems.append(
+            Problem(
+                message=f"it negotiates every {format_duration(terms.interval_s)}, '{market.name}' "
+                f"settles every {format_duration(period_s)}",
+                key=("step_size",),
+                expected="a step_size that divides the market's settlement_period",
+            )
+        )
+    forecast = market.price_forecast(terms.interval_s)
+    wrong = np.flatnonzero(forecast.selling > forecast.buying)
+    if len(wrong):
+        problems.append(
+            Problem(
+                message=f"'{market.name}' pays more for a surplus than a shortage costs, in "
+                f"interval {wrong[0]}, counted from 0: buying and selling at once would pay",
+                key=("controls",),
+                expected="selling prices that are at most the buying prices",
+            )
+        )
+    if problems:
+        raise ScenarioError(*problems)

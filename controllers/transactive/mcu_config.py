@@ -1,10 +1,13 @@
 """What a scenario can say of the microgrid control unit."""
 
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
 
 from gridloom.controllers.negotiation.coordinator import CoordinatorConfig
 from gridloom.controllers.transactive.rules import Ascent, Bisection, Literal, Rule
-from gridloom.simulators.quantities import NonNegative, Positive
+from gridloom.simulators.quantities import NonNegative
 
 
 class RuleName(StrEnum):
@@ -43,19 +46,19 @@ class McuConfig(CoordinatorConfig):
 
     rule: RuleName = RuleName.BISECTION
     """How the bonus is found."""
-    bonus_step_eur_per_mwh: Positive | None = None
+    bonus_step_eur_per_mwh: Annotated[float, Field(ge=1e-6)] | None = None
     """By which the bonus is raised, or within which it is found; default: 0.05 for `bisection`,
     else 1."""
     outlook: Outlook | None = None
     """What agents are told of later prices; default: `market` for `selfish`, else `day_ahead`."""
 
+    tolerance_kw: NonNegative = 1e-6
+    """What counts as no imbalance."""
+
     def later(self) -> Outlook:
         """Return what agents are told of later prices."""
         usual = Outlook.MARKET if self.rule is RuleName.SELFISH else Outlook.DAY_AHEAD
         return self.outlook or usual
-
-    tolerance_kw: NonNegative = 1e-6
-    """What counts as no imbalance."""
 
     def search_rule(self) -> Rule | None:
         """Return the rule that looks for a bonus; None where there is none."""

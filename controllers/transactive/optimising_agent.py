@@ -114,6 +114,11 @@ class OptimisingAgent(Agent):
         costs = settled(self._inertia, buying, selling, self.hours)
         return self._solved(self._programs[row].minimise(costs))
 
+    @property
+    def knows_run(self) -> bool:
+        """Whether it knows from the start which devices there will be."""
+        return True
+
     def is_prepared_for(self, interval: int) -> bool:
         """Whether it knows the state of its devices before an interval."""
         return self.now == interval and bool(self._programs)

@@ -19,6 +19,7 @@ from gridloom.controllers.transactive.optimising_agent import (
     OptimisingAgentConfig,
     of_type,
 )
+from gridloom.simulators.errors import Problem, ScenarioError
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.quantities import Fraction
 from gridloom.simulators.signals import POWER_SETPOINT, STORED_ENERGY, Information, Signal
@@ -88,6 +89,19 @@ class StorageAgent(OptimisingAgent):
         capacity_kwh = self._storage.energy_capacity_kwh
         self._stored_kwh: FloatArray = self._storage.initial_state_of_charge * capacity_kwh
         final = config.final_state_of_charge
+        low, high = (
+            self._storage.limits.state_of_charge_min,
+            self._storage.limits.state_of_charge_max,
+        )
+        if final is not None and not low <= final <= high:
+            raise ScenarioError(
+                Problem(
+                    message=f"{final:g} is outside the state_of_charge_limits of "
+                    f"'{self._storage.name}'",
+                    key=("final_state_of_charge",),
+                    expected=f"{low:g} to {high:g}",
+                )
+            )
         self._final_kwh = self._stored_kwh if final is None else final * capacity_kwh
         self._planned_kwh = np.array([optimum["energy"] for optimum in self.schedule()])
 

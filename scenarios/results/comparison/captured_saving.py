@@ -5,17 +5,19 @@ efficiency = (C_schedule - C) / (C_schedule - C_central)
 with the operating cost C, that of a run in which all keep their day-ahead schedules, and that of a
 central optimum with the same information. The latter knows no more of the future than the rules
 do, so that a rule may by luck exceed 100 %; what knowing the future would bring is told as well.
+Only runs that bought the same energy day-ahead, and leave as much in the vehicles, are measured.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import isclose, isfinite, nan
 
 from gridloom.scenarios.results.comparison.compared_run import ComparedRun
 from gridloom.scenarios.results.comparison.measures import Measure
 
 OPERATING_COST = "operating_cost_eur"
-_DAY_AHEAD_COST = "day_ahead_cost_eur"
+_DAY_AHEAD_COST, _VEHICLE_ENERGY = "day_ahead_cost_eur", "vehicle_energy_kwh"
+_SAME_ENERGY = 1e-4
 EFFICIENCY = "efficiency_percent"
 SCHEDULE, CENTRAL, PERFECT = "schedule", "central", "perfect"
 _NEGLIGIBLE_EUR = 1e-6
@@ -39,18 +41,32 @@ class CapturedSaving:
 
 def captured_saving(runs: Sequence[ComparedRun]) -> CapturedSaving | None:
     """Return how much each run saves, or None where there is no measure of it."""
-    bought_eur = {run.rule: run.value(_DAY_AHEAD_COST) for run in reversed(runs)}
+    reference = next((run for run in runs if run.rule == SCHEDULE), None)
+    if reference is None:
+        return None
     costs_eur = tuple(
-        run.value(OPERATING_COST)
-        if abs(run.value(_DAY_AHEAD_COST) - bought_eur.get(SCHEDULE, nan)) < _NEGLIGIBLE_EUR
-        else nan
-        for run in runs
+        run.value(OPERATING_COST) if _is_alike(run, reference) else nan for run in runs
     )
     by_rule = {run.rule: cost for run, cost in reversed(list(zip(runs, costs_eur, strict=True)))}
     schedule_eur, central_eur = by_rule.get(SCHEDULE, nan), by_rule.get(CENTRAL, nan)
     if not schedule_eur - central_eur > _NEGLIGIBLE_EUR:
         return None
     return CapturedSaving(costs_eur=costs_eur, schedule_eur=schedule_eur, central_eur=central_eur)
+
+
+def _is_alike(run: ComparedRun, reference: ComparedRun) -> bool:
+    """Whether two runs bought the same day-ahead and left as much in the vehicles."""
+    bought_eur = run.value(_DAY_AHEAD_COST) - reference.value(_DAY_AHEAD_COST)
+    fleets = [of for name, of in reference.kpis if name == _VEHICLE_ENERGY]
+    left = [
+        isclose(
+            run.value(_VEHICLE_ENERGY, of),
+            reference.value(_VEHICLE_ENERGY, of),
+            rel_tol=_SAME_ENERGY,
+        )
+        for of in fleets
+    ]
+    return abs(bought_eur) < _NEGLIGIBLE_EUR and all(left)
 
 
 def captured_measures(runs: Sequence[ComparedRun]) -> list[Measure]:

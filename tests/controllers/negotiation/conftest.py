@@ -143,7 +143,7 @@ class Line(Coordinator):
     def order(self, offered_kw):
         return offered_kw.copy()
 
-    def outcome(self):
+    def outcome(self, carried_out_kw):
         return {"final_price_eur_per_mwh": np.asarray(self.price)}
 
 
