@@ -88,7 +88,8 @@ class Channel:
         """
         self._count(self._reached, size_bytes)
         arrive_s = self._trip_s + self._latency_s()
-        rounds_late = np.minimum(arrive_s / self._config.round_time_s, _NEVER).astype(np.int64)
+        round_s = self._config.round_time_s
+        rounds_late = (np.minimum(arrive_s, _NEVER * round_s) // round_s).astype(np.int64)
         arrive = self._reached & self._happens(1.0 - self._config.loss)
         for late in np.unique(rounds_late[arrive]).tolist():
             who = arrive & (rounds_late == late)

@@ -20,6 +20,7 @@ from gridloom.controllers.telemetry import SOLVE_TIME
 from gridloom.scenarios.composition import compose
 from gridloom.scenarios.reader import read_scenario
 from gridloom.scenarios.recorded_run import record_run
+from gridloom.scenarios.results.kpis import compute_kpis
 from gridloom.scenarios.results.kpis.ledger import gain_eur, ledger_of
 from gridloom.scenarios.results.kpis.negotiation import negotiation_of
 from gridloom.scenarios.results.record import open_record
@@ -275,6 +276,21 @@ class TestChannel:
             for each in ("{drop_out: 1}", channel)
         )
         assert bad < none
+
+    @pytest.mark.parametrize("channel", ["{drop_out: 0.3}", "{loss: 0.6}"])
+    def test_nobody_forgets_what_it_owes(self, run: Run, channel: str) -> None:
+        """Who gets no order goes on with the last one, which makes what it did before whole."""
+        found = sets(run("bisection", CHANNEL + channel))
+        assert found["ess/state_of_charge"][-1] == pytest.approx([0.5], abs=1e-9)
+        assert found["flexible/energy_shifted_kwh"][-1] == pytest.approx([0.0], abs=1e-6)
+
+    @pytest.mark.parametrize("rounds", [1, 4])
+    def test_out_of_rounds_nobody_pays_for_it(self, run: Run, rounds: int) -> None:
+        """Half an agreement balances; without any, all trade at the market's prices."""
+        keys = f"variants.bisection.controllers.mcu.max_rounds={rounds}"
+        with open_record(run("bisection", keys)) as found:
+            indicators = {(kpi.name, kpi.of): kpi.value for kpi in compute_kpis(found)}
+        assert indicators["mcu_balance_eur", ""] > -0.01
 
     @pytest.mark.parametrize("deaf", ["{drop_out: 1}", "{loss: 1}"])
     def test_who_is_not_heard_keeps_the_schedule(self, run: Run, deaf: str) -> None:

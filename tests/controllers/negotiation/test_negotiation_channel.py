@@ -148,3 +148,14 @@ def test_what_is_on_the_way_when_a_negotiation_ends_never_comes() -> None:
     for _ in range(100):
         slow.requests(np.zeros(10, dtype=np.bool_), 1)
         assert not heard(slow, np.zeros((10, 1))).any()
+
+
+@pytest.mark.parametrize("latency_s", [1e3, 1e19, 1e300])
+def test_what_never_comes_is_not_on_time(latency_s: float) -> None:
+    """A message is in time with probability 1 - exp(-1e-9 / latency), 1e-12 at most."""
+    slow = channel(50, latency_s=latency_s, round_time_s=1e-9)
+    everybody = np.ones(50, dtype=np.bool_)
+    slow.requests(everybody, 1)
+    assert not heard(slow, np.zeros((50, 1))).any()
+    assert not slow.orders(everybody, 1, tries=3).any()
+    assert slow.messages.tolist() == [5.0] * 50  # a request, an offer, and an order three times
