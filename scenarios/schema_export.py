@@ -89,8 +89,9 @@ def _properties(
     }
     overridable = {name: True for name in header if name not in {"name", "variant"}}
     properties["variants"] = {
-        "description": "Named overrides: mappings merge, lists replace, null removes a key.",
-        "type": "object",
+        "description": "Named overrides: mappings merge, lists replace, null removes a key, or here "
+        "all variants of the base.",
+        "type": ["object", "null"],
         "propertyNames": {"pattern": f"^{SCENARIO_NAME}$"},
         "additionalProperties": {
             "type": ["object", "null"],

@@ -1,11 +1,16 @@
 """Fixtures shared by all tests."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So a shell starts what runs in the background; programs under test would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test may depend on how fast the machine is; in CI, every run tries the same examples.
 settings.register_profile("gridloom", deadline=None, derandomize="CI" in os.environ)
