@@ -89,8 +89,8 @@ def _properties(
     }
     overridable = {name: True for name in header if name not in {"name", "variant"}}
     properties["variants"] = {
-        "description": "Named overrides: mappings merge, lists replace, null removes a key, or here "
-        "all variants of the base.",
+        "description": "Named overrides: mappings merge, lists replace, null removes a key, and in "
+        + "place of all of them the base's variants.",
         "type": ["object", "null"],
         "propertyNames": {"pattern": f"^{SCENARIO_NAME}$"},
         "additionalProperties": {
