@@ -71,6 +71,12 @@ def _typed(config: _Schema, name: str) -> _Schema:
     return {**config, "title": name, "properties": properties, "required": list(required)}
 
 
+_VARIANTS = (
+    "Named overrides: mappings merge, lists replace, null removes a key, and in place of all of them "
+    "the base's variants."
+)
+
+
 def _properties(
     header: _Schema, configs: dict[Kind, dict[str, type[ModelConfig] | None]]
 ) -> _Schema:
@@ -89,8 +95,7 @@ def _properties(
     }
     overridable = {name: True for name in header if name not in {"name", "variant"}}
     properties["variants"] = {
-        "description": "Named overrides: mappings merge, lists replace, null removes a key, and in "
-        + "place of all of them the base's variants.",
+        "description": _VARIANTS,
         "type": ["object", "null"],
         "propertyNames": {"pattern": f"^{SCENARIO_NAME}$"},
         "additionalProperties": {
