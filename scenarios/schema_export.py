@@ -72,8 +72,8 @@ def _typed(config: _Schema, name: str) -> _Schema:
 
 
 _VARIANTS = (
-    "Named overrides: mappings merge, lists replace, null removes a key, and in place of all of them "
-    "the base's variants."
+    "Named overrides: mappings merge, lists replace, null removes a key, and in place of all of "
+    "them the base's variants."
 )
 
 
