@@ -204,9 +204,7 @@ def test_a_killed_federate_that_somebody_else_started(
 ) -> None:
     """Nobody sees its process end: HELICS' own heartbeat has to find out."""
     steady = federate(STEADY.format(act="time.sleep(0.5); os.kill(os.getpid(), signal.SIGKILL)"))
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{one.getsockname()[1]}"
+    address = f"tcp://127.0.0.1:{_free_ports()}"
     broker = _start_broker(address)
     command = steady.format(python=sys.executable, broker=address, duration_s=1000).split()
     peer = subprocess.Popen(command, cwd=tmp_path)
@@ -221,6 +219,19 @@ def test_a_killed_federate_that_somebody_else_started(
         for process in (peer, broker):
             process.kill()
             process.wait()
+
+
+def _free_ports() -> int:
+    """Return a port that is free with the next one, outside the range that others are given."""
+    for port in range(20_000 + os.getpid() % 5_000 * 2, 32_000, 2):
+        with socket.socket() as one, socket.socket() as other:
+            try:
+                one.bind(("127.0.0.1", port))
+                other.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no free ports")
 
 
 def _start_broker(address: str) -> "subprocess.Popen[bytes]":
