@@ -141,8 +141,9 @@ class Mcu(Coordinator):
 
     @override
     def order(self, offered_kw: FloatArray) -> FloatArray:
-        if self._rule is None:
+        if self._search is None:  # nobody has looked at what is left over
             self._market = self._with_surplus(offered_kw)
+        if self._rule is None:
             order_kw = self._unnegotiated(offered_kw)
         else:
             if self._agreed is None and self._too_little and self._too_much:  # out of rounds
