@@ -111,7 +111,7 @@ class Microgrid:
                 left -= size
         config = {"type": "mcu", "step_size": "1h", "controls": "market"}
         mcu = McuConfig.model_validate({**config, "horizon": f"{ahead}h"})
-        coordinators = {"mcu": mcu.terms("mcu")}
+        coordinators = {"mcu": mcu.terms("mcu", {})}
         self.agents = [self._agent(device, coordinators) for device in self._devices]
         self.agents.sort(key=lambda agent: agent.name)
         self.mcu = Mcu(

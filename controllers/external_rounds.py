@@ -89,7 +89,7 @@ class AgentStepper(ForeignStepper):
                 self._translation.inputs(arrays), {SCHEDULED_POWER.name: scheduled_kw}
             )
         if arrays[REQUEST_ARRIVES.name][0] > 0:
-            inputs = self._with(self._untold, _request(number, arrays))
+            inputs = self._with(self._untold, _request(number, int(self.model.nets[0]), arrays))
             self._untold = {}
             await self._step(peer, time, inputs, time)
             answer = await peer.call("get_data", self._offers.request, timeout_s=self._timeout_s)
@@ -144,6 +144,6 @@ class AgentStepper(ForeignStepper):
         return frozenset(NEGOTIATED if entry.get("any_inputs") else attributes)
 
 
-def _request(number: int, arrays: Inputs) -> dict[str, Any]:
-    """Return what a request says, by attribute: lists of one value an interval, and numbers."""
-    return {ROUND: number, **{s.name: arrays[s.name][0].tolist() for s in REQUESTED}}
+def _request(number: int, net: int, arrays: Inputs) -> dict[str, Any]:
+    """Return what a net asks, by attribute: lists of one value an interval, and numbers."""
+    return {ROUND: number, **{s.name: arrays[s.name][net].tolist() for s in REQUESTED}}

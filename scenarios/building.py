@@ -7,6 +7,7 @@ from typing import Any
 from gridloom.controllers.controller import ControlContext, Controller
 from gridloom.controllers.negotiation.agent import Agent
 from gridloom.controllers.negotiation.coordinator import CoordinatorConfig
+from gridloom.controllers.negotiation.terms import Terms
 from gridloom.scenarios.schema import Scenario
 from gridloom.scenarios.types import find_type
 from gridloom.simulators.errors import Problem, ScenarioError, listing, nearest
@@ -88,7 +89,7 @@ def _controllers(
     """Return the controllers by name; agents come first: the positions need their schedules."""
     agents = [name for name, c in scenario.controllers.items() if _is_agent(c)]
     coordinators = {
-        name: config.terms(name)
+        name: _terms(name, config, simulators)
         for name, config in scenario.controllers.items()
         if isinstance(config, CoordinatorConfig)
     }
@@ -118,6 +119,13 @@ def _controllers(
     _buy_positions(simulators, built)
     build(name for name in scenario.controllers if name not in built)
     return {name: built[name] for name in scenario.controllers}
+
+
+def _terms(name: str, config: CoordinatorConfig, simulators: Mapping[str, Model]) -> Terms:
+    try:
+        return config.terms(name, simulators)
+    except ScenarioError as error:
+        raise error.below(("controllers", name)) from error
 
 
 def _is_agent(config: ModelConfig) -> bool:

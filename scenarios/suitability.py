@@ -95,7 +95,7 @@ class _Trial:
         pace_s = max(self._composition.scenario.step_size, self._simulators[at].step_size)
         config = _config(name, scheme, at, pace_s)
         is_coordinator = issubclass(scheme, Coordinator)
-        terms = config.terms(name) if is_coordinator else None
+        terms = config.terms(name, self._simulators) if is_coordinator else None
         fits = not self._lacking(scheme, at)  # otherwise it refuses whatever agents there are
         agents = self._agents(terms) if terms is not None and fits else {}
         scheme(config, self._context(name, terms, agents))

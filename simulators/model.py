@@ -26,6 +26,7 @@ from gridloom.simulators.quantities import ModelConfig
 from gridloom.simulators.signals import Signal
 
 FloatArray: TypeAlias = NDArray[np.float64]
+IntArray: TypeAlias = NDArray[np.int64]
 Inputs: TypeAlias = Mapping[str, FloatArray]
 """Port name to array; arrays are read-only and must not be kept beyond the step."""
 Outputs: TypeAlias = dict[str, FloatArray]

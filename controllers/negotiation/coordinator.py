@@ -25,6 +25,7 @@ from gridloom.controllers.negotiation.messages import (
     FlexibilityOffer,
     FlexibilityOrder,
     FlexibilityRequest,
+    Requests,
 )
 from gridloom.controllers.negotiation.signals import (
     OFFER_POWER,
@@ -39,7 +40,15 @@ from gridloom.controllers.negotiation.signals import (
 from gridloom.controllers.negotiation.terms import Terms
 from gridloom.controllers.telemetry import MESSAGE_BYTES, MESSAGES
 from gridloom.simulators.errors import Problem, ScenarioError
-from gridloom.simulators.model import Direction, ElementSet, FloatArray, Inputs, Outputs, Port
+from gridloom.simulators.model import (
+    Direction,
+    ElementSet,
+    FloatArray,
+    Inputs,
+    Model,
+    Outputs,
+    Port,
+)
 from gridloom.simulators.quantities import Duration, format_duration
 
 _NEVER = -1
@@ -68,8 +77,13 @@ class CoordinatorConfig(ControllerConfig):
             )
         return self
 
-    def terms(self, name: str) -> Terms:
-        """Return what its agents have to know."""
+    def terms(self, name: str, simulators: Mapping[str, Model]) -> Terms:  # noqa: ARG002
+        """Return what its agents have to know.
+
+        Args:
+            name: its name in the scenario.
+            simulators: the scenario's, by name: whose grid may say which nets there are.
+        """
         ahead = 8 if self.horizon is None else self.horizon // self.step_size
         return Terms(coordinator=name, interval_s=self.step_size, count=1 + ahead)
 
@@ -91,7 +105,7 @@ class Coordinator(Controller):
 
     def __init__(self, config: CoordinatorConfig, context: ControlContext) -> None:
         super().__init__(config, context)
-        self.terms = config.terms(self.name)
+        self.terms = config.terms(self.name, context.models)
         found = {
             name: agent
             for name, agent in sorted(context.agents.items())
@@ -125,12 +139,15 @@ class Coordinator(Controller):
         self._silent = np.zeros(len(self.agents), dtype=np.bool_)
         """(agent,), who is no longer waited for in this negotiation."""
         self._patience = config.patience
-        self._last_request = FlexibilityRequest(
+        self.nets = np.concatenate([agent.nets for agent in found.values()])
+        """(agent,), the net that each belongs to: places among those of the terms."""
+        prices = np.zeros((len(self.terms.nets), self.terms.count))
+        self._last_requests = Requests(
             round=0,
             start_s=0,
             interval_s=self.terms.interval_s,
-            buying_price_eur_per_mwh=np.zeros(self.terms.count),
-            selling_price_eur_per_mwh=np.zeros(self.terms.count),
+            buying_price_eur_per_mwh=prices,
+            selling_price_eur_per_mwh=prices,
         )
         self._asked_from = 0
         """Round in which the present request was made for the first time."""
@@ -147,8 +164,8 @@ class Coordinator(Controller):
         """
 
     @abstractmethod
-    def propose(self, number: int, offered_kw: FloatArray) -> FlexibilityRequest | None:
-        """Return the request of a round, or None to end the negotiation.
+    def propose(self, number: int, offered_kw: FloatArray) -> FlexibilityRequest | Requests | None:
+        """Return the request of a round (of several nets: the requests), or None to end it all.
 
         Args:
             number: of the round, from 0.
@@ -219,14 +236,18 @@ class Coordinator(Controller):
             return None
         if self._patience is not None and number > 0 and self._is_unheard().any():
             if number - self._asked_from <= self._patience:
-                return self._sent(replace(self._last_request, round=number))
+                return self._sent(replace(self._last_requests, round=number))
             self._silence(self._is_unheard())
             self.restart()
         self._asked_from = number
-        request = self.propose(number, self._heard_kw)
-        if request is None:
-            return None
-        return self._sent(request)
+        proposed = self.propose(number, self._heard_kw)
+        if isinstance(proposed, FlexibilityRequest):
+            return self._sent(Requests.of_one(proposed))
+        return None if proposed is None else self._sent(proposed)
+
+    def has_heard_all(self) -> bool:
+        """Whether all who are asked, and not silent, have answered the present request."""
+        return not self._is_unheard().any()
 
     def _is_unheard(self) -> Mask:
         """Return who was asked and has not been heard to answer: (agent,)."""
@@ -283,19 +304,17 @@ class Coordinator(Controller):
             self._heard_kw = np.where(newer[:, np.newaxis], offers_kw, self._heard_kw)
             self._answered[newer] = answered
 
-    def _sent(self, request: FlexibilityRequest) -> Outputs:
-        self._last_request = request
+    def _sent(self, requests: Requests) -> Outputs:
+        self._last_requests = requests
         # Who is not flexible has said all there is to say once it has been heard.
         asked = self._is_unheard()
-        arrives = self._channel.requests(asked, len(request.encoded()))
-        target_kw = request.target_kw
+        arrives = self._channel.requests(asked, len(requests.of(0).encoded()))
+        target_kw, shape = requests.target_kw, requests.buying_price_eur_per_mwh.shape
         return {
-            REQUEST_BUYING_PRICE.name: request.buying_price_eur_per_mwh[np.newaxis],
-            REQUEST_SELLING_PRICE.name: request.selling_price_eur_per_mwh[np.newaxis],
-            REQUEST_TARGET.name: np.zeros((1, self.terms.count))
-            if target_kw is None
-            else target_kw[np.newaxis],
-            REQUEST_PENALTY.name: np.array([request.penalty_eur_per_kw2]),
+            REQUEST_BUYING_PRICE.name: requests.buying_price_eur_per_mwh,
+            REQUEST_SELLING_PRICE.name: requests.selling_price_eur_per_mwh,
+            REQUEST_TARGET.name: np.zeros(shape) if target_kw is None else target_kw,
+            REQUEST_PENALTY.name: np.full(shape[0], requests.penalty_eur_per_kw2),
             REQUEST_ARRIVES.name: arrives.astype(np.float64),
         }
 

@@ -1,22 +1,23 @@
 """Agents of what nobody decides: they declare what wind, sun and customers are about to do."""
 
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 from typing_extensions import override
 
 from gridloom.controllers.controller import ControlContext, Observation, Setpoints
-from gridloom.controllers.negotiation.agent import Agent, AgentConfig
-from gridloom.controllers.negotiation.messages import FlexibilityRequest
+from gridloom.controllers.negotiation.agent import Agent, AgentConfig, places_of
+from gridloom.controllers.negotiation.messages import FlexibilityRequest, Requests
 from gridloom.simulators.errors import Problem, ScenarioError
 from gridloom.simulators.market import average_over_periods
-from gridloom.simulators.model import FloatArray
+from gridloom.simulators.model import FloatArray, Forecast, IntArray
 from gridloom.simulators.quantities import format_duration
 from gridloom.simulators.signals import EXPECTED_POWER, Information, Signal
 
 
 class InflexibleAgent(Agent):
-    """One agent for all devices of a simulator: its schedule is their day-ahead forecast.
+    """One agent for all devices of a simulator, of each net: its schedule is their forecast.
 
     Shortly before each interval it declares what the devices now expect (their key `short_term`);
     the difference is what flexible agents are asked to make up for.
@@ -50,10 +51,10 @@ class InflexibleAgent(Agent):
                     f"'{self.controlled.name}'",
                 )
             )
-        expected_kw = average_over_periods(forecast, self.step_size, context.build.duration_s)
-        self._schedule_kw = expected_kw[np.newaxis]
+        self._agent_of = self._device_agents()
+        self._schedule_kw = self._forecast_kw(forecast, context.build.duration_s)
         self._now = 0
-        self._expected_kw = 0.0
+        self._expected_kw = self._schedule_kw[:, 0].copy()
 
     @property
     @override
@@ -63,17 +64,71 @@ class InflexibleAgent(Agent):
     @override
     def prepare(self, time: int, observation: Observation) -> None:
         self._now = time // self.step_size
-        self._expected_kw = float(observation[EXPECTED_POWER.name].sum())
+        count = len(self.agents)
+        expected_kw = np.asarray(observation[EXPECTED_POWER.name])
+        self._expected_kw = np.zeros(count)
+        np.add.at(self._expected_kw, self._agent_of, expected_kw)
 
     @override
     def answer(self, request: FlexibilityRequest) -> FloatArray:
         """Return what is expected now, and of the later intervals what was expected day-ahead."""
         count = len(request.buying_price_eur_per_mwh)
-        profile_kw = np.zeros((1, count))
+        profile_kw = np.zeros((len(self.agents), count))
         later = self._schedule_kw[:, self._now : self._now + count]
         profile_kw[:, : later.shape[1]] = later
         profile_kw[:, 0] = self._expected_kw
         return profile_kw
+
+    @override
+    def answer_nets(self, requests: Requests) -> FloatArray:
+        return self.answer(requests.of(0))  # it does not matter what is asked
+
+    @override
+    def agent_names(self) -> tuple[str, ...]:
+        """Return the name of each agent: one for each net that it has devices in."""
+        if len(self._own_nets) == 1:
+            return super().agent_names()
+        assert self.terms is not None  # noqa: S101 -- it has nets
+        return tuple(self.terms.nets.names[net] for net in self._own_nets)
+
+    @override
+    def agent_nets(self) -> IntArray:
+        return self._own_nets.copy()
+
+    @cached_property
+    def _own_nets(self) -> IntArray:
+        """The nets that it has devices in, in order."""
+        if self.terms is None:
+            return np.zeros(1, dtype=np.int64)
+        return np.unique(self.terms.nets_at(places_of(self.controlled)))
+
+    def _device_agents(self) -> IntArray:
+        """Return the agent that speaks for each device."""
+        points = places_of(self.controlled)
+        if self.terms is None:
+            return np.zeros(len(points), dtype=np.int64)
+        agents: IntArray = np.searchsorted(self._own_nets, self.terms.nets_at(points))
+        return agents
+
+    def _forecast_kw(self, forecast: Forecast, duration_s: int) -> FloatArray:
+        """Return the devices' day-ahead forecast: (agent, interval of the run)."""
+        if len(self.agents) == 1:
+            return average_over_periods(forecast, self.step_size, duration_s)[np.newaxis]
+        apart = self.controlled.forecast(by_element=True)
+        if apart is None or apart.power_kw.ndim == 1:
+            raise ScenarioError(
+                Problem(
+                    message=f"'{self.controlled.name}' forecasts the sum of its devices only, and "
+                    "they are in several nets",
+                    key=("controls",),
+                    expected="devices whose forecasts are known one by one, or that share a net",
+                )
+            )
+        schedule_kw = np.zeros((len(self.agents), self.intervals))
+        for device, agent in enumerate(self._agent_of):
+            own = Forecast(interval_s=apart.interval_s, power_kw=apart.power_kw[:, device])
+            schedule_kw[agent] += average_over_periods(own, self.step_size, duration_s)
+        return schedule_kw
 
     @override
     def setpoints(self, time: int, order_kw: FloatArray) -> Setpoints:

@@ -6,7 +6,7 @@ would get, what traffic is counted by, and all that anybody learns of anybody.
 
 import json
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -30,9 +30,12 @@ class FlexibilityRequest:
     selling_price_eur_per_mwh: FloatArray
     """(interval,), for consuming less than scheduled, or generating more; at most the other."""
     target_kw: FloatArray | None = None
-    """(interval,), change of its last profile that is asked of an agent; None if prices are all."""
+    """(interval,), change of its last profile that is asked of an agent; None if prices are all.
+    Its last profile is what it offered last to a request with a target; before, in the present
+    negotiation, what it does unasked: as ordered last, or scheduled."""
     penalty_eur_per_kw2: float = 0.0
-    """Half of it times the square of what strays from the target is added to an agent's cost."""
+    """Half of it times the square of what strays from the target is added to an agent's cost, an
+    interval each."""
 
     def encoded(self) -> bytes:
         """Return the message as it is sent."""
@@ -44,6 +47,73 @@ class FlexibilityRequest:
     def as_json(self) -> str:
         """Return the message as text."""
         return _as_json(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requests:
+    """What a coordinator asks in a round: a `FlexibilityRequest` of every net to its agents."""
+
+    round: int
+    start_s: int
+    """Begin of the first interval, seconds since the start of the scenario."""
+    interval_s: int
+    buying_price_eur_per_mwh: FloatArray
+    """(net, interval), see `FlexibilityRequest`."""
+    selling_price_eur_per_mwh: FloatArray
+    """(net, interval)."""
+    target_kw: FloatArray | None = None
+    """(net, interval); None if prices are all."""
+    penalty_eur_per_kw2: float = 0.0
+
+    @classmethod
+    def of_one(cls, request: FlexibilityRequest) -> "Requests":
+        """Return what a coordinator of a single net asks."""
+        target_kw = request.target_kw
+        return cls(
+            round=request.round,
+            start_s=request.start_s,
+            interval_s=request.interval_s,
+            buying_price_eur_per_mwh=request.buying_price_eur_per_mwh[np.newaxis],
+            selling_price_eur_per_mwh=request.selling_price_eur_per_mwh[np.newaxis],
+            target_kw=None if target_kw is None else target_kw[np.newaxis],
+            penalty_eur_per_kw2=request.penalty_eur_per_kw2,
+        )
+
+    def of(self, net: int) -> FlexibilityRequest:
+        """Return what one net asks of its agents."""
+        return FlexibilityRequest(
+            round=self.round,
+            start_s=self.start_s,
+            interval_s=self.interval_s,
+            buying_price_eur_per_mwh=self.buying_price_eur_per_mwh[net],
+            selling_price_eur_per_mwh=self.selling_price_eur_per_mwh[net],
+            target_kw=None if self.target_kw is None else self.target_kw[net],
+            penalty_eur_per_kw2=self.penalty_eur_per_kw2,
+        )
+
+    def kept(self) -> "Requests":
+        """Return a copy that outlives the round."""
+        target_kw = self.target_kw
+        return replace(
+            self,
+            buying_price_eur_per_mwh=self.buying_price_eur_per_mwh.copy(),
+            selling_price_eur_per_mwh=self.selling_price_eur_per_mwh.copy(),
+            target_kw=None if target_kw is None else target_kw.copy(),
+        )
+
+    def repeats(self, other: "Requests") -> bool:
+        """Whether it asks for the same as another, of an earlier round of the same negotiation."""
+        ours, theirs = (
+            (
+                each.start_s,
+                each.penalty_eur_per_kw2,
+                each.buying_price_eur_per_mwh.tobytes(),
+                each.selling_price_eur_per_mwh.tobytes(),
+                None if each.target_kw is None else each.target_kw.tobytes(),
+            )
+            for each in (self, other)
+        )
+        return ours == theirs
 
 
 @dataclass(frozen=True, kw_only=True)
