@@ -20,6 +20,7 @@ from gridloom.simulators.market import TakesPosition
 from gridloom.simulators.model import Direction, FloatArray, Model, Outputs, Port
 from gridloom.simulators.quantities import format_duration
 from gridloom.simulators.signals import POWER_SETPOINT
+from gridloom.simulators.tariff import Tariff
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,7 +292,7 @@ def _sampled_energy(
 ) -> Iterator[Problem]:
     """Yield markets that would miss what their sources send between the markets' steps."""
     for name, model in models.items():
-        if isinstance(model, TakesPosition):
+        if isinstance(model, TakesPosition | Tariff):
             steps = {
                 c.source: models[c.source].step_size for c in couplings if c.destination == name
             }

@@ -12,6 +12,7 @@ from gridloom.scenarios.results.record.layout import STEP_SIZE
 from gridloom.scenarios.results.wording import LocalTime
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.signals import IMBALANCE, LINE_CURRENT, POWER, STATE_OF_CHARGE
+from gridloom.simulators.tariff_signals import COST
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -75,6 +76,8 @@ class RecordParts:
 
     grid: Recording | None
     markets: tuple[Recording, ...]
+    tariffs: tuple[Recording, ...]
+    """Whatever tells the cost of energy to customers, each or all together."""
     devices: tuple[Recording, ...]
     """Whatever has a power at connection points, load convention."""
     storages: tuple[Recording, ...]
@@ -111,6 +114,7 @@ def parts_of(record: "xr.DataTree") -> RecordParts:
     return RecordParts(
         grid=grids[0] if grids else None,
         markets=recorders(IMBALANCE.name, 1),
+        tariffs=(*recorders(COST.name, 1), *recorders(COST.name, 2)),
         devices=recorders(POWER.name, 2),
         storages=recorders(STATE_OF_CHARGE.name, 2),
         scenario=scenario,

@@ -17,14 +17,23 @@ SNIPPETS = [
 
 def test_every_new_device_is_shown() -> None:
     shown = {device["type"] for snippet in SNIPPETS for device in snippet.values()}
-    assert shown == {"load", "wind", "generator", "storage", "flexible_load", "energy_market"}
+    assert shown == {
+        "load",
+        "wind",
+        "generator",
+        "storage",
+        "flexible_load",
+        "deferrable_load",
+        "heat_pump",
+        "energy_market",
+    }
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=min)
 def test_every_example_runs(
     snippet: dict[str, dict[str, str]], record_of: Callable[..., dict[str, xr.Dataset]]
 ) -> None:
-    steered = {"generator", "storage", "flexible_load"}
+    steered = {"generator", "storage", "flexible_load", "deferrable_load", "heat_pump"}
     asked_kw = {name: 2.0 for name, device in snippet.items() if device["type"] in steered}
     demand = {"type": "load", "profile": {"constant_kw": 1}}  # so that there is something to settle
     recorded = record_of({"demand": demand, **snippet}, asked_kw)

@@ -5,11 +5,14 @@ grid, whoever has an imbalance is the market. Steps without a solution (NaN) cou
 except as unsolved. Each module here holds one family, with formulas and sources.
 """
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from gridloom.scenarios.results.kpis.comfort import comfort_kpis, tells_comfort
 from gridloom.scenarios.results.kpis.decisions import solve_kpis
 from gridloom.scenarios.results.kpis.energy import energy_kpis
 from gridloom.scenarios.results.kpis.grid import grid_kpis
+from gridloom.scenarios.results.kpis.jobs import has_jobs, job_kpis
 from gridloom.scenarios.results.kpis.kpi import Kpi, read_kpis_csv, write_kpis_csv
 from gridloom.scenarios.results.kpis.ledger import ledger_of
 from gridloom.scenarios.results.kpis.market import market_kpis
@@ -21,6 +24,7 @@ from gridloom.scenarios.results.kpis.plan import plan_kpis
 from gridloom.scenarios.results.kpis.rescheduling import rescheduling_kpis
 from gridloom.scenarios.results.kpis.sessions import session_kpis
 from gridloom.scenarios.results.kpis.storage import storage_kpis
+from gridloom.scenarios.results.kpis.tariff import tariff_kpis
 from gridloom.scenarios.results.kpis.transactive import transactive_kpis
 from gridloom.scenarios.results.kpis.voltage import voltage_kpis
 from gridloom.scenarios.results.recording import Recording, RecordParts, parts_of
@@ -43,16 +47,16 @@ def compute_kpis(record: "xr.DataTree") -> list[Kpi]:
     kpis += _operating_costs(parts)
     if negotiation is not None:
         kpis += transactive_kpis(negotiation, ledger_of(negotiation))
-    for market, of in _with_names(parts.markets):
-        kpis += market_kpis(market, of)
+    kpis += _of_each(parts.markets, market_kpis)
+    kpis += _of_each(parts.tariffs, tariff_kpis)
     if parts.grid is not None:
         kpis += grid_kpis(parts.grid)
         kpis += voltage_kpis(parts.grid)
-    for fleet, of in _with_names(parts.storages):
-        kpis += session_kpis(fleet, of)
+    kpis += _of_each(parts.storages, session_kpis)
+    kpis += _of_each([device for device in parts.devices if has_jobs(device)], job_kpis)
+    kpis += _of_each([device for device in parts.devices if tells_comfort(device)], comfort_kpis)
     kpis += energy_kpis(parts.devices)
-    for storage, of in _with_names(parts.storages):
-        kpis += storage_kpis(storage, of)
+    kpis += _of_each(parts.storages, storage_kpis)
     kpis += message_kpis(record)
     kpis += solve_kpis(record)
     if parts.grid is not None:
@@ -73,6 +77,9 @@ def _operating_costs(parts: RecordParts) -> list[Kpi]:
     return [] if trades is None else operating_cost_kpis(trades, parts.devices)
 
 
-def _with_names(recordings: tuple[Recording, ...]) -> list[tuple[Recording, str]]:
-    """Pair each model with its name, or with '' if it is the only one of its kind."""
-    return [(r, r.name if len(recordings) > 1 else "") for r in recordings]
+def _of_each(
+    recordings: Sequence[Recording], indicators: Callable[[Recording, str], list[Kpi]]
+) -> list[Kpi]:
+    """Return the indicators of each model, of its name if it is not the only one of its kind."""
+    several = len(recordings) > 1
+    return [kpi for each in recordings for kpi in indicators(each, each.name if several else "")]

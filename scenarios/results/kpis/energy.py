@@ -6,6 +6,7 @@ from math import gcd
 
 import numpy as np
 
+from gridloom.scenarios.results.kpis.district import district_kpis
 from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
 from gridloom.scenarios.results.recording import Recording
 from gridloom.simulators.model import FloatArray
@@ -36,6 +37,8 @@ _SELF_SUFFICIENCY = Indicator(
 
 def energy_kpis(devices: Sequence[Recording]) -> list[Kpi]:
     """Return consumed and injected energy of each device class, and their coincidence.
+
+    Where anything injects, also what the area exchanges with the world around it.
 
     Each device consumes max(P, 0) and injects max(-P, 0), in load convention; batteries that
     discharge inject. With the sums C and G over all devices of the area at every instant:
@@ -112,4 +115,5 @@ def _coincidence_kpis(totals: Sequence[_Totals]) -> list[Kpi]:
         kpis.append(_SELF_CONSUMPTION.total(100.0 * local_kw / injected_kw.sum()))
         if consumed_kw.any():
             kpis.append(_SELF_SUFFICIENCY.total(100.0 * local_kw / consumed_kw.sum()))
+        kpis += district_kpis(consumed_kw - injected_kw, step_s)
     return kpis
