@@ -25,8 +25,16 @@ from gridloom.simulators.quantities import Finite, format_duration
 
 ROUND = "round"
 """Attribute that tells the number of the round."""
+UNASKED = "unasked_power_kw"
+"""Attribute that tells what it does unless it is ordered: the base of the first target."""
 REQUESTED = (REQUEST_BUYING_PRICE, REQUEST_SELLING_PRICE, REQUEST_TARGET, REQUEST_PENALTY)
-NEGOTIATED = (ROUND, SCHEDULED_POWER.name, ORDER_POWER.name, *(s.name for s in REQUESTED))
+NEGOTIATED = (
+    ROUND,
+    UNASKED,
+    SCHEDULED_POWER.name,
+    ORDER_POWER.name,
+    *(signal.name for signal in REQUESTED),
+)
 """Attributes that tell of the negotiation."""
 
 

@@ -15,11 +15,16 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
-from gridloom.controllers.external_agent import NEGOTIATED, REQUESTED, ROUND, ExternalAgent
+from gridloom.controllers.external_agent import (
+    NEGOTIATED,
+    REQUESTED,
+    ROUND,
+    UNASKED,
+    ExternalAgent,
+)
 from gridloom.controllers.negotiation.signals import (
     OFFER_POWER,
     ORDER_POWER,
-    REQUEST_ARRIVES,
     SCHEDULED_POWER,
 )
 from gridloom.simulators.errors import Problem, ScenarioError, listing
@@ -83,12 +88,14 @@ class AgentStepper(ForeignStepper):
         assert self._translation is not None  # noqa: S101
         if number == 0:
             self._offers.forget()
-            self._offer_kw = np.zeros((1, self.model.count))
-            scheduled_kw = self.model.scheduled_ahead_kw(time).tolist()
-            self._untold = self._with(
-                self._translation.inputs(arrays), {SCHEDULED_POWER.name: scheduled_kw}
-            )
-        if arrays[REQUEST_ARRIVES.name][0] > 0:
+            self.model.open(time)
+            self._offer_kw = self.model.base_kw
+            told = {
+                SCHEDULED_POWER.name: self.model.scheduled_ahead_kw(time).tolist(),
+                UNASKED: self.model.base_kw[0].tolist(),
+            }
+            self._untold = self._with(self._translation.inputs(arrays), told)
+        if self.model.asked_anew(arrays).any():
             inputs = self._with(self._untold, _request(number, int(self.model.nets[0]), arrays))
             self._untold = {}
             await self._step(peer, time, inputs, time)

@@ -30,7 +30,8 @@ def read_scenario(
 
     Args:
         source: path of a YAML file, the name of a shipped scenario, a record, or a run's folder.
-        overrides: such as 'simulators.ev.rated_power_kw=11'; they hold for all variants.
+        overrides: such as 'simulators.ev.rated_power_kw=11'; they hold for all variants,
+            but for those that drop the model that is meant.
         allow_external: let a record import modules, start programs and so on, as a file may.
 
     Raises:
@@ -138,7 +139,10 @@ class ScenarioDocument:
         }
         trees = trees or {None: common}
         for each in overrides:
-            trees = {name: each.apply(tree) for name, tree in trees.items()}
+            trees = {
+                name: tree if _drops(tree, common, each.key) else each.apply(tree)
+                for name, tree in trees.items()
+            }
         return trees
 
     def foreign_code(self, variant: str | None = None) -> list[tuple[Key, str]]:
@@ -169,6 +173,15 @@ class ScenarioDocument:
         if place is None:
             return (-1, 0, 0)
         return (self._order.get(place.file, len(self._order)), place.line, place.column)
+
+
+def _drops(tree: Node, common: Node, key: Key) -> bool:
+    """Whether a variant does without the model, common to the others, that a key belongs to."""
+    model = key[:2]
+    if key[0] not in ("simulators", "controllers") or len(key) == len(model):
+        return False
+    found, shared = tree.find(model), common.find(model)
+    return shared is not None and (found is None or found.value is None)
 
 
 def _naming(variant: str, overrides: Node) -> Node:

@@ -158,7 +158,7 @@ class Exogenous(Model):
         )
 
     @override
-    def future(self, interval_s: int) -> Outputs:
+    def future(self, interval_s: int) -> Outputs | None:
         return self._means(interval_s, self.sends)
 
     def _means(self, length_s: int, signals: tuple[Signal, ...]) -> Outputs:

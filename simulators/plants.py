@@ -9,15 +9,29 @@ import numpy as np
 from pydantic import Field, model_validator
 from typing_extensions import override
 
+from gridloom.simulators.curtailment import curtailed, curtailment_ports
 from gridloom.simulators.errors import ScenarioError
 from gridloom.simulators.exogenous import Exogenous, ExogenousConfig
-from gridloom.simulators.model import BuildContext, FloatArray, Outputs, StaticVariable
+from gridloom.simulators.model import (
+    BuildContext,
+    FloatArray,
+    Inputs,
+    Outputs,
+    Port,
+    StaticVariable,
+)
 from gridloom.simulators.profiles.placement import points_at, source_of
 from gridloom.simulators.profiles.profile import Profile, ProfileConfig, open_profile
 from gridloom.simulators.profiles.series import Series
 from gridloom.simulators.profiles.simbench_profiles import SimbenchProfile, generating_points
 from gridloom.simulators.quantities import ModelConfig
-from gridloom.simulators.signals import POWER, REACTIVE_POWER, Signal
+from gridloom.simulators.signals import (
+    POWER,
+    POWER_MIN,
+    POWER_SETPOINT,
+    REACTIVE_POWER,
+    Signal,
+)
 
 _Opened = TypeVar("_Opened")
 
@@ -47,6 +61,8 @@ class PlantConfig(ExogenousConfig, GeneratingConfig):
 
     profile: ProfileConfig | None = None
     """Generation itself, positive, instead of what it follows from."""
+    curtailable: bool = False
+    """Whether a controller may have them feed in less than they could."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -59,7 +75,14 @@ class PlantConfig(ExogenousConfig, GeneratingConfig):
 
 
 class Plants(Exogenous):
-    """Plants, one at each connection point; generation is negative."""
+    """Plants, one at each connection point; generation is negative.
+
+    If they are curtailable, a setpoint is the most that each feeds in, in load convention as well:
+    asked for -2 kW, a plant sends the larger of -2 kW and minus what is available. Without a
+    controller nothing is curtailed. What is available in the coming step nobody knows; they tell
+    what they expect, and as lowest power their rating, or where they have none what was available
+    last.
+    """
 
     weather: ClassVar[Signal]
     """What is told of the weather that they follow."""
@@ -70,6 +93,7 @@ class Plants(Exogenous):
         super().__init__(config, context, _points(config, context))
         self._profile = self._opened(config, context)
         self._kvar_per_kw = config.kvar_per_kw
+        self._is_curtailable = config.curtailable
 
     def _opened(self, config: PlantConfig, context: BuildContext) -> Profile | None:
         given, names = config.profile, self.elements.names
@@ -91,6 +115,42 @@ class Plants(Exogenous):
     @abstractmethod
     def ratings(self) -> tuple[StaticVariable, ...]:
         """Return the constants that generation follows from."""
+
+    @property
+    def rating_kw(self) -> FloatArray:
+        """Most that each can ever feed in: (plant,), positive; infinite where that is not known."""
+        return np.broadcast_to(np.float64(self.most_kw), (len(self.elements),))
+
+    @property
+    @override
+    def ports(self) -> tuple[Port, ...]:
+        more = curtailment_ports(self.elements) if self._is_curtailable else ()
+        return (*super().ports, *more)
+
+    @override
+    def initial_outputs(self) -> Outputs:
+        known = super().initial_outputs()
+        if self._is_curtailable:
+            known[POWER_MIN.name] = self._lowest_kw(self._first_expected())
+        return known
+
+    @override
+    def step(self, time: int, inputs: Inputs) -> Outputs:
+        outputs = super().step(time, inputs)
+        if self._is_curtailable:
+            lowest_kw = self._lowest_kw(outputs[POWER.name])
+            outputs |= curtailed(outputs, inputs[POWER_SETPOINT.name])
+            outputs[POWER_MIN.name] = lowest_kw
+        return outputs
+
+    @override
+    def future(self, interval_s: int) -> Outputs | None:
+        return None if self._is_curtailable else super().future(interval_s)
+
+    def _lowest_kw(self, available_kw: FloatArray) -> FloatArray:
+        """Return the lowest power that each may be asked for: (plant,), load convention."""
+        rating_kw = self.rating_kw
+        return np.where(np.isfinite(rating_kw), -rating_kw, available_kw)
 
     @property
     @override

@@ -103,6 +103,11 @@ class Wind(Plants):
         assert self._speed is not None  # noqa: S101 -- WindConfig asks for it or a profile
         return self._speed
 
+    @property
+    @override
+    def rating_kw(self) -> FloatArray:
+        return super().rating_kw if self._speed is None else self._rated_kw
+
     @override
     def generation(self, start: int, stop: int) -> tuple[FloatArray, FloatArray]:
         per_unit = _PerUnit(self._wind_speed, self._curve).means(start, stop, self.step_size)

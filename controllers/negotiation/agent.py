@@ -25,6 +25,7 @@ from gridloom.controllers.negotiation.signals import (
     REQUEST_ARRIVES,
     REQUEST_BUYING_PRICE,
     REQUEST_PENALTY,
+    REQUEST_ROUND,
     REQUEST_SELLING_PRICE,
     REQUEST_TARGET,
     SCHEDULED_POWER,
@@ -101,8 +102,8 @@ class Agent(Controller):
         """(agent, interval), the last profiles, whose change a target asks for."""
         self._said_kw = self.base_kw
         """(agent, interval), what each offered last in the present negotiation."""
-        self._asked: Requests | None = None
-        """What was asked last, and (agent,) who has answered it."""
+        self._asked_in: int | None = None
+        """Round in which the present request was made first, and (agent,) who has answered it."""
         self._answered = np.zeros(len(names), dtype=np.bool_)
         self._plan_kw: FloatArray | None = None
         """(agent, interval of the run), what each does unasked: as ordered last, or scheduled."""
@@ -126,11 +127,8 @@ class Agent(Controller):
         Raises:
             ScenarioError: they are in several, or in none.
         """
-        count = len(self.agents)
-        if self.terms is None:
-            return np.zeros(count, dtype=np.int64)
-        found = np.unique(self.terms.nets_at(places_of(self.controlled)))
-        if len(found) > 1:
+        found = np.unique(self.device_nets())
+        if self.terms is not None and len(found) > 1:
             raise ScenarioError(
                 Problem(
                     message=f"'{self.controlled.name}' has devices in several nets of "
@@ -139,7 +137,34 @@ class Agent(Controller):
                     expected="an agent that speaks for each of its devices, or devices of one net",
                 )
             )
-        return np.full(count, found[0] if len(found) else 0)
+        return np.full(len(self.agents), found[0])
+
+    def device_nets(self, signal: Signal = POWER) -> IntArray:
+        """Return the net that each controlled device belongs to.
+
+        Args:
+            signal: one that each of the devices sends.
+
+        Returns:
+            (device,), places among the nets of the terms; a single 0 where there is but one net and
+            the devices are not told apart.
+
+        Raises:
+            ScenarioError: there are several nets, and a device is in none of them, or nobody knows.
+        """
+        points = places_of(self.controlled, signal)
+        if points and self.terms is not None:
+            return self.terms.nets_at(points)
+        if self.terms is not None and self.terms.parts:
+            raise ScenarioError(
+                Problem(
+                    message=f"'{self.controlled.name}' does not say where its devices are, and "
+                    f"'{self.terms.coordinator}' balances nets",
+                    key=("controls",),
+                    expected=f"devices that send '{signal.name}' at connection points",
+                )
+            )
+        return np.zeros(max(1, len(points)), dtype=np.int64)
 
     @abstractmethod
     def prepare(self, time: int, observation: Observation) -> None:
@@ -203,12 +228,15 @@ class Agent(Controller):
             )
             for signal in REQUEST
         )
-        penalty = Port(
-            signal=REQUEST_PENALTY,
-            direction=Direction.INPUT,
-            elements=nets,
-            in_rounds=True,
-            required=False,
+        apiece = (
+            Port(
+                signal=signal,
+                direction=Direction.INPUT,
+                elements=nets,
+                in_rounds=True,
+                required=False,
+            )
+            for signal in (REQUEST_PENALTY, REQUEST_ROUND)
         )
         arrives = Port(
             signal=REQUEST_ARRIVES,
@@ -229,7 +257,7 @@ class Agent(Controller):
             elements=self.agents,
             dimensions=horizon,
         )
-        return (*requested, penalty, arrives, offer, order)
+        return (*requested, *apiece, arrives, offer, order)
 
     @override
     def listens_to(self, source: str, signal: Signal) -> bool:
@@ -242,18 +270,44 @@ class Agent(Controller):
         assert self.terms is not None  # noqa: S101 -- otherwise there is no port for rounds
         if number == 0:
             self._prepare_once(time, inputs)
-            self.base_kw = self._unasked_kw(time)
-            self._said_kw, self._asked = self.base_kw, None
-        reached = inputs[REQUEST_ARRIVES.name] > 0
-        if reached.any():
-            self._reply(reached, self._requests(time, number, inputs))
+            self.open(time)
+        anew = self.asked_anew(inputs)
+        if anew.any():
+            self._reply(anew, self._requests(time, inputs))
         return {OFFER_POWER.name: self._said_kw.copy()}
 
-    def _requests(self, time: int, number: int, inputs: Inputs) -> Requests:
+    def open(self, time: int) -> None:
+        """Begin the negotiation before the interval that begins at ``time``."""
+        assert self.terms is not None  # noqa: S101 -- see `round`
+        begin, count = time // self.interval_s, self.terms.count
+        plan_kw = self.schedule_kw if self._plan_kw is None else self._plan_kw
+        ahead_kw = plan_kw[:, begin : begin + count]
+        # What each does unless it is ordered; nothing beyond the end of the run.
+        self.base_kw = np.pad(ahead_kw, ((0, 0), (0, count - ahead_kw.shape[1])))
+        self._said_kw, self._asked_in = self.base_kw, None
+
+    def asked_anew(self, inputs: Inputs) -> Mask:
+        """Take note of what is asked in a round; return who is to answer it: (agent,).
+
+        A request is repeated where it, or the answer to it, was lost: who has answered it before
+        says the same again.
+        """
+        reached: Mask = inputs[REQUEST_ARRIVES.name] > 0
+        if not reached.any():
+            return reached
+        number = int(inputs[REQUEST_ROUND.name].max())
+        if number != self._asked_in:
+            self._asked_in = number
+            self._answered = np.zeros(len(self.agents), dtype=np.bool_)
+        anew: Mask = reached & ~self._answered
+        self._answered |= reached
+        return anew
+
+    def _requests(self, time: int, inputs: Inputs) -> Requests:
         assert self.terms is not None  # noqa: S101 -- see `round`
         penalty = float(inputs[REQUEST_PENALTY.name].max())
         return Requests(
-            round=number,
+            round=int(inputs[REQUEST_ROUND.name].max()),
             start_s=time,
             interval_s=self.terms.interval_s,
             buying_price_eur_per_mwh=inputs[REQUEST_BUYING_PRICE.name],
@@ -262,15 +316,8 @@ class Agent(Controller):
             penalty_eur_per_kw2=penalty,
         )
 
-    def _reply(self, reached: Mask, requests: Requests) -> None:
-        """Answer a request; who has answered it before, unheard, says the same again."""
-        if self._asked is None or not requests.repeats(self._asked):
-            self._asked = requests.kept()
-            self._answered = np.zeros(len(self.agents), dtype=np.bool_)
-        anew = reached & ~self._answered
-        if not anew.any():
-            return
-        self._answered |= reached
+    def _reply(self, anew: Mask, requests: Requests) -> None:
+        """Answer a request for those who have not answered it yet."""
         answered_kw = self.answer_nets(requests)
         self._said_kw = np.where(anew[:, np.newaxis], answered_kw, self._said_kw)
         if requests.target_kw is not None:
@@ -286,14 +333,6 @@ class Agent(Controller):
         ordered_kw = None if self.terms is None else observation[ORDER_POWER.name]
         self._setpoints = self.setpoints(time, self.standing_kw(time, ordered_kw))
         return {**self._setpoints, **told}
-
-    def _unasked_kw(self, time: int) -> FloatArray:
-        """Return what each does ahead unless it is ordered; nothing beyond the end of the run."""
-        assert self.terms is not None  # noqa: S101 -- see `round`
-        begin, count = time // self.interval_s, self.terms.count
-        plan_kw = self.schedule_kw if self._plan_kw is None else self._plan_kw
-        ahead_kw = plan_kw[:, begin : begin + count]
-        return np.pad(ahead_kw, ((0, 0), (0, count - ahead_kw.shape[1])))
 
     def standing_kw(self, time: int, ordered_kw: FloatArray | None) -> FloatArray:
         """Return what each shall draw from now on, and remember it for those not ordered later.
@@ -323,9 +362,9 @@ class Agent(Controller):
             self.prepare(time, observation)
 
 
-def places_of(controlled: Model) -> tuple[str, ...]:
-    """Return the connection points of the devices that an agent speaks for."""
+def places_of(controlled: Model, signal: Signal = POWER) -> tuple[str, ...]:
+    """Return the connection points at which devices send a signal."""
     for port in controlled.ports:
-        if port.signal == POWER and port.direction is Direction.OUTPUT and port.elements:
+        if port.signal == signal and port.direction is Direction.OUTPUT and port.elements:
             return port.elements.connection_points or ()
     return ()

@@ -5,7 +5,7 @@ Its life: `begin`, then `propose` a round until that returns None, then `order` 
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
@@ -33,6 +33,7 @@ from gridloom.controllers.negotiation.signals import (
     REQUEST_ARRIVES,
     REQUEST_BUYING_PRICE,
     REQUEST_PENALTY,
+    REQUEST_ROUND,
     REQUEST_SELLING_PRICE,
     REQUEST_TARGET,
     ROUNDS,
@@ -120,13 +121,15 @@ class Coordinator(Controller):
                     "generator_agent, one for each simulator whose devices are to take part",
                 )
             )
+        self.populations = found
+        """The populations of agents, by name, in the order of their rows."""
         self.parties, self.agents = _joined(self.name, found)
         self.schedule_kw = np.vstack([agent.schedule_kw for agent in found.values()])
         """(agent, interval of the run), submitted day-ahead."""
         self._plan_kw = self.schedule_kw.copy()
         """(agent, interval of the run), what each does unasked: as ordered last, or scheduled."""
-        self._max_rounds = config.max_rounds
-        self._channel = Channel(config.channel, len(self.agents), context.build.rng("channel"))
+        self.max_rounds = config.max_rounds
+        self.channel = Channel(config.channel, len(self.agents), context.build.rng("channel"))
         self.unasked_kw = np.zeros((len(self.agents), self.terms.count))
         """(agent, interval), what each does now and in the intervals ahead unless it is ordered."""
         self._heard_kw = self.unasked_kw.copy()
@@ -152,6 +155,7 @@ class Coordinator(Controller):
         self._asked_from = 0
         """Round in which the present request was made for the first time."""
         self._rounds = 0
+        self._heard_all = True
 
     @abstractmethod
     def begin(self, time: int, observation: Observation, scheduled_kw: FloatArray) -> None:
@@ -202,6 +206,7 @@ class Coordinator(Controller):
             Port(signal=MESSAGE_BYTES, direction=Direction.OUTPUT, elements=self.agents),
             *requested,
             Port(signal=REQUEST_PENALTY, direction=asked, elements=nets, in_rounds=True),
+            Port(signal=REQUEST_ROUND, direction=asked, elements=nets, in_rounds=True),
             Port(signal=REQUEST_ARRIVES, direction=asked, elements=self.agents, in_rounds=True),
             Port(
                 signal=OFFER_POWER,
@@ -222,7 +227,7 @@ class Coordinator(Controller):
     @override
     def round(self, time: int, number: int, inputs: Inputs) -> Outputs | None:
         if number == 0:
-            self._channel.open()
+            self.channel.open()
             self.unasked_kw = self._window(self._plan_kw, time)
             self._heard_kw = self.unasked_kw.copy()
             self._answered[:] = _NEVER
@@ -230,24 +235,35 @@ class Coordinator(Controller):
             self._asked_from = 0
             self.begin(time, inputs, self._window(self.schedule_kw, time))
         else:
-            self._hear(number - 1, time, inputs[OFFER_POWER.name])
+            self._hear(inputs[OFFER_POWER.name])
         self._rounds = number
-        if number >= self._max_rounds:
+        if number >= self.max_rounds:
             return None
         if self._patience is not None and number > 0 and self._is_unheard().any():
             if number - self._asked_from <= self._patience:
-                return self._sent(replace(self._last_requests, round=number))
+                return self._sent(self._last_requests)
             self._silence(self._is_unheard())
             self.restart()
+        self._heard_all = not self._is_unheard().any()
         self._asked_from = number
         proposed = self.propose(number, self._heard_kw)
         if isinstance(proposed, FlexibilityRequest):
             return self._sent(Requests.of_one(proposed))
         return None if proposed is None else self._sent(proposed)
 
+    @property
+    def silent(self) -> Mask:
+        """(agent,), who is no longer waited for in this negotiation."""
+        return self._silent
+
+    @property
+    def takes_part(self) -> Mask:
+        """(agent,), who can be moved and is listening."""
+        return self._flexible & ~self._silent
+
     def has_heard_all(self) -> bool:
-        """Whether all who are asked, and not silent, have answered the present request."""
-        return not self._is_unheard().any()
+        """Whether all who were asked, and are not silent, have answered the last request."""
+        return self._heard_all
 
     def _is_unheard(self) -> Mask:
         """Return who was asked and has not been heard to answer: (agent,)."""
@@ -266,15 +282,9 @@ class Coordinator(Controller):
     @override
     def decide(self, time: int, observation: Observation) -> Setpoints:
         order_kw = self.order(self._heard_kw)
-        message = FlexibilityOrder(
-            round=self._rounds,
-            start_s=time,
-            interval_s=self.terms.interval_s,
-            power_kw=order_kw[0],
-        )
         told = self._flexible & ~self._silent
         tries = 1 + (self._patience or 0)
-        arrives = self._channel.orders(told, len(message.encoded()), tries)
+        arrives = self.channel.orders(told, self.order_bytes(), tries)
         unreached = (self._flexible & ~arrives)[:, np.newaxis]
         carried_out_kw = np.where(unreached, self.unasked_kw, order_kw)
         begin = time // self.terms.interval_s
@@ -283,8 +293,8 @@ class Coordinator(Controller):
         return {
             ORDER_POWER.name: np.where(arrives[:, np.newaxis], order_kw, np.nan),
             ROUNDS.name: np.asarray(float(self._rounds)),
-            MESSAGES.name: self._channel.messages.copy(),
-            MESSAGE_BYTES.name: self._channel.bytes.copy(),
+            MESSAGES.name: self.channel.messages.copy(),
+            MESSAGE_BYTES.name: self.channel.bytes.copy(),
             **self.outcome(carried_out_kw),
         }
 
@@ -295,11 +305,20 @@ class Coordinator(Controller):
         missing = self.terms.count - ahead.shape[1]
         return np.pad(ahead, ((0, 0), (0, missing)))
 
-    def _hear(self, number: int, time: int, sent_kw: FloatArray) -> None:
-        message = FlexibilityOffer(
-            round=number, start_s=time, interval_s=self.terms.interval_s, power_kw=sent_kw[0]
-        )
-        for answered, who, offers_kw in self._channel.offers(sent_kw, len(message.encoded())):
+    def offer_bytes(self) -> int:
+        """Return how long an offer is on the wire."""
+        profile_kw, interval_s = np.zeros(self.terms.count), self.terms.interval_s
+        offer = FlexibilityOffer(round=0, start_s=0, interval_s=interval_s, power_kw=profile_kw)
+        return len(offer.encoded())
+
+    def order_bytes(self) -> int:
+        """Return how long an order is on the wire."""
+        profile_kw, interval_s = np.zeros(self.terms.count), self.terms.interval_s
+        order = FlexibilityOrder(round=0, start_s=0, interval_s=interval_s, power_kw=profile_kw)
+        return len(order.encoded())
+
+    def _hear(self, sent_kw: FloatArray) -> None:
+        for answered, who, offers_kw in self.channel.offers(sent_kw, self.offer_bytes()):
             newer = who & (answered > self._answered) & ~self._silent
             self._heard_kw = np.where(newer[:, np.newaxis], offers_kw, self._heard_kw)
             self._answered[newer] = answered
@@ -308,13 +327,14 @@ class Coordinator(Controller):
         self._last_requests = requests
         # Who is not flexible has said all there is to say once it has been heard.
         asked = self._is_unheard()
-        arrives = self._channel.requests(asked, len(requests.of(0).encoded()))
+        arrives = self.channel.requests(asked, len(requests.of(0).encoded()))
         target_kw, shape = requests.target_kw, requests.buying_price_eur_per_mwh.shape
         return {
             REQUEST_BUYING_PRICE.name: requests.buying_price_eur_per_mwh,
             REQUEST_SELLING_PRICE.name: requests.selling_price_eur_per_mwh,
             REQUEST_TARGET.name: np.zeros(shape) if target_kw is None else target_kw,
             REQUEST_PENALTY.name: np.full(shape[0], requests.penalty_eur_per_kw2),
+            REQUEST_ROUND.name: np.full(shape[0], float(self._asked_from)),
             REQUEST_ARRIVES.name: arrives.astype(np.float64),
         }
 

@@ -7,7 +7,7 @@ import numpy as np
 from typing_extensions import override
 
 from gridloom.controllers.controller import ControlContext, Observation, Setpoints
-from gridloom.controllers.negotiation.agent import Agent, AgentConfig, places_of
+from gridloom.controllers.negotiation.agent import Agent, AgentConfig
 from gridloom.controllers.negotiation.messages import FlexibilityRequest, Requests
 from gridloom.simulators.errors import Problem, ScenarioError
 from gridloom.simulators.market import average_over_periods
@@ -51,7 +51,6 @@ class InflexibleAgent(Agent):
                     f"'{self.controlled.name}'",
                 )
             )
-        self._agent_of = self._device_agents()
         self._schedule_kw = self._forecast_kw(forecast, context.build.duration_s)
         self._now = 0
         self._expected_kw = self._schedule_kw[:, 0].copy()
@@ -64,10 +63,7 @@ class InflexibleAgent(Agent):
     @override
     def prepare(self, time: int, observation: Observation) -> None:
         self._now = time // self.step_size
-        count = len(self.agents)
-        expected_kw = np.asarray(observation[EXPECTED_POWER.name])
-        self._expected_kw = np.zeros(count)
-        np.add.at(self._expected_kw, self._agent_of, expected_kw)
+        self._expected_kw = self._by_agent(np.asarray(observation[EXPECTED_POWER.name]))
 
     @override
     def answer(self, request: FlexibilityRequest) -> FloatArray:
@@ -98,22 +94,28 @@ class InflexibleAgent(Agent):
     @cached_property
     def _own_nets(self) -> IntArray:
         """The nets that it has devices in, in order."""
-        if self.terms is None:
-            return np.zeros(1, dtype=np.int64)
-        return np.unique(self.terms.nets_at(places_of(self.controlled)))
+        return np.unique(self.device_nets(EXPECTED_POWER))
 
-    def _device_agents(self) -> IntArray:
-        """Return the agent that speaks for each device."""
-        points = places_of(self.controlled)
-        if self.terms is None:
-            return np.zeros(len(points), dtype=np.int64)
-        agents: IntArray = np.searchsorted(self._own_nets, self.terms.nets_at(points))
+    @cached_property
+    def _agent_of(self) -> IntArray:
+        """(device,), the agent that speaks for each."""
+        agents: IntArray = np.searchsorted(self._own_nets, self.device_nets(EXPECTED_POWER))
         return agents
+
+    def _by_agent(self, device_kw: FloatArray) -> FloatArray:
+        """Return the sums over each agent's devices: (..., agent)."""
+        count = len(self.agents)
+        if count == 1:
+            total_kw: FloatArray = np.atleast_1d(device_kw).sum(axis=-1, keepdims=True)
+            return total_kw
+        sums = [device_kw[..., self._agent_of == agent].sum(axis=-1) for agent in range(count)]
+        return np.stack(sums, axis=-1)
 
     def _forecast_kw(self, forecast: Forecast, duration_s: int) -> FloatArray:
         """Return the devices' day-ahead forecast: (agent, interval of the run)."""
         if len(self.agents) == 1:
-            return average_over_periods(forecast, self.step_size, duration_s)[np.newaxis]
+            expected_kw: FloatArray = average_over_periods(forecast, self.step_size, duration_s)
+            return expected_kw[np.newaxis]
         apart = self.controlled.forecast(by_element=True)
         if apart is None or apart.power_kw.ndim == 1:
             raise ScenarioError(
@@ -124,11 +126,17 @@ class InflexibleAgent(Agent):
                     expected="devices whose forecasts are known one by one, or that share a net",
                 )
             )
-        schedule_kw = np.zeros((len(self.agents), self.intervals))
-        for device, agent in enumerate(self._agent_of):
-            own = Forecast(interval_s=apart.interval_s, power_kw=apart.power_kw[:, device])
-            schedule_kw[agent] += average_over_periods(own, self.step_size, duration_s)
-        return schedule_kw
+        sums_kw = self._by_agent(apart.power_kw).T
+        return np.stack(
+            [
+                average_over_periods(
+                    Forecast(interval_s=apart.interval_s, power_kw=power_kw),
+                    self.step_size,
+                    duration_s,
+                )
+                for power_kw in sums_kw
+            ]
+        )
 
     @override
     def setpoints(self, time: int, order_kw: FloatArray) -> Setpoints:

@@ -6,15 +6,16 @@ would get, what traffic is counted by, and all that anybody learns of anybody.
 
 import json
 import struct
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridloom.simulators.model import FloatArray
 
 _HEAD = struct.Struct("<BIIIq")
 """Kind, round, length of an interval, number of values, begin of the first interval."""
-_REQUEST, _OFFER, _ORDER = 1, 2, 3
+_REQUEST, _OFFER, _ORDER, _MASKED_OFFER = 1, 2, 3, 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,30 +92,6 @@ class Requests:
             penalty_eur_per_kw2=self.penalty_eur_per_kw2,
         )
 
-    def kept(self) -> "Requests":
-        """Return a copy that outlives the round."""
-        target_kw = self.target_kw
-        return replace(
-            self,
-            buying_price_eur_per_mwh=self.buying_price_eur_per_mwh.copy(),
-            selling_price_eur_per_mwh=self.selling_price_eur_per_mwh.copy(),
-            target_kw=None if target_kw is None else target_kw.copy(),
-        )
-
-    def repeats(self, other: "Requests") -> bool:
-        """Whether it asks for the same as another, of an earlier round of the same negotiation."""
-        ours, theirs = (
-            (
-                each.start_s,
-                each.penalty_eur_per_kw2,
-                each.buying_price_eur_per_mwh.tobytes(),
-                each.selling_price_eur_per_mwh.tobytes(),
-                None if each.target_kw is None else each.target_kw.tobytes(),
-            )
-            for each in (self, other)
-        )
-        return ours == theirs
-
 
 @dataclass(frozen=True, kw_only=True)
 class FlexibilityOffer:
@@ -154,6 +131,27 @@ class FlexibilityOrder:
         return _as_json(self)
 
 
+@dataclass(frozen=True, kw_only=True)
+class MaskedOffer:
+    """What an agent would do, readable only in the sum over its net; see `secure_sums`."""
+
+    round: int
+    start_s: int
+    interval_s: int
+    words: NDArray[np.uint64]
+    """(interval + 1,), its profile and what its contract grants it, in millionths of a kW and of a
+    EUR, masked: integers modulo 2^64."""
+
+    def encoded(self) -> bytes:
+        """Return the message as it is sent."""
+        head = _HEAD.pack(_MASKED_OFFER, self.round, self.interval_s, len(self.words), self.start_s)
+        return head + self.words.astype("<u8").tobytes()
+
+    def as_json(self) -> str:
+        """Return the message as text."""
+        return _as_json(self)
+
+
 def _encoded(
     kind: int,
     message: FlexibilityRequest | FlexibilityOffer | FlexibilityOrder,
@@ -163,7 +161,9 @@ def _encoded(
     return head + values.astype("<f8").tobytes()
 
 
-def _as_json(message: FlexibilityRequest | FlexibilityOffer | FlexibilityOrder) -> str:
+def _as_json(
+    message: FlexibilityRequest | FlexibilityOffer | FlexibilityOrder | MaskedOffer,
+) -> str:
     fields = {name: value for name, value in asdict(message).items() if value is not None}
     return json.dumps(
         {"type": type(message).__name__}

@@ -30,6 +30,12 @@ REQUEST_ARRIVES = Signal(
     long_name="1 if the request of this round reaches the agent, else 0",
     meets_at=MeetsAt.CONNECTION_POINT,
 )
+REQUEST_ROUND = Signal(
+    name="request_round",
+    unit="1",
+    long_name="round in which the present request was made first",
+)
+"""A request that is repeated, because it or an answer was lost, keeps its number."""
 
 # FlexibilityOffer
 OFFER_POWER = Signal(

@@ -214,7 +214,7 @@ def test_a_request_is_repeated_until_all_have_answered(
     line = compose(document, document.scenario()).models["line"]
     assert isinstance(line, Coordinator)
     # The offer of round 1 comes in time, that of round 0 after it and too late; no other comes.
-    monkeypatch.setattr(line, "_channel", Scripted(3, [(1, 1), (0, 2)]))
+    monkeypatch.setattr(line, "channel", Scripted(3, [(1, 1), (0, 2)]))
     known: list[float] = []
     propose = line.propose
 

@@ -1,0 +1,1 @@
+"""DRivE: devices and nets negotiate by proximal message passing (ADMM)."""

@@ -1,0 +1,1 @@
+"""Agents of devices that answer prices and targets with exact proximal operators."""
