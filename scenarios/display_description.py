@@ -125,6 +125,8 @@ def _counted(kind: str, size: int) -> str:
     name = kind.replace("_", " ")
     if size == 1:
         return name
+    if name.endswith("y"):
+        return f"{name[:-1]}ies"
     return f"{name}es" if name.endswith("s") else f"{name}s"
 
 

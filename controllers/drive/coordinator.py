@@ -34,6 +34,8 @@ from gridloom.simulators.tariff import Tariff
 _MWH_PER_KWH = 1e-3
 _DAY_S = 86_400
 _PROGNOSIS_IS_FINER = 4.0
+_MARGIN = 0.5
+"""Share of the gap by which plans aim below the limits: they are then kept on the way."""
 _TYPICAL_KW = 3.0
 """Of a device: the fixed rule for the penalty, rho = mean price / 3 kW."""
 
@@ -62,6 +64,8 @@ class Drive(Coordinator):
             [agent.throughput_cost_eur_per_mwh for agent in self.populations.values()]
         )
         """(agent,), what contracts grant for energy in either direction."""
+        self._weight = np.concatenate([agent.weight for agent in self.populations.values()])
+        """(agent,), how far each follows a target."""
         self._telling = Telling(self.name, self.tree, self.terms, self._duration_s)
         self._price = np.zeros((0, 0))
         """(net, interval ahead), that the last negotiation ended with, EUR for a kW an interval."""
@@ -234,8 +238,10 @@ class Drive(Coordinator):
         tree = self.tree.unlimited() if self._needs_prognosis else self.tree
         penalty = config.penalty_eur_per_kw2 or max(float(prices.buying.mean()), 1e-6) / _TYPICAL_KW
         weight = np.zeros(len(tree.leaves))
-        np.add.at(weight, self.nets[self.takes_part], 1.0)
-        method = _method(config.algorithm)(tree, prices, weight, penalty, self._begin_price())
+        np.add.at(weight, self.nets[self.takes_part], self._weight[self.takes_part])
+        method = _method(config.algorithm)(
+            tree.narrowed(config.gap * _MARGIN), prices, weight, penalty, self._begin_price()
+        )
         # Peaks are the last to show.
         gap = config.gap / _PROGNOSIS_IS_FINER if self._needs_prognosis else config.gap
         rigour = Rigour(gap=gap, certify_every=config.certify_every)

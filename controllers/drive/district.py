@@ -4,7 +4,7 @@ For studies of the algorithm and for sizes beyond what a scenario holds: a milli
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -129,7 +129,7 @@ def negotiate(
     """
     tree, prices, penalty = district.tree, district.prices, district.penalty
     weight = devices.weight(len(tree.leaves))
-    way = method(_narrowed(tree, rigour.gap * _MARGIN), prices, weight, penalty, start)
+    way = method(tree.narrowed(rigour.gap * _MARGIN), prices, weight, penalty, start)
     plan = NegotiatedPlan(tree, prices, way, weight, rigour)
     offered = devices.offered(*district.fixed_kw.shape)
     drawn_kw = offered.power_kw + district.fixed_kw
@@ -146,16 +146,6 @@ def negotiate(
     certificate = plan.certificate
     assert certificate is not None  # noqa: S101 -- it is looked at before it is found good
     return Negotiated(certificate=certificate, rounds=rounds, drawn_kw=drawn_kw, price=plan.price)
-
-
-def _narrowed(tree: NetTree, share: float) -> NetTree:
-    """Return the nets with limits that are smaller by a share."""
-    keep = 1.0 - share
-    return replace(
-        tree,
-        import_limit_kw=tree.import_limit_kw * keep,
-        export_limit_kw=tree.export_limit_kw * keep,
-    )
 
 
 def _request(signals: Signals, penalty: float) -> ProximalRequest:

@@ -78,6 +78,7 @@ class NegotiatedPlan:
         self._tree, self._prices, self._method = tree, prices, method
         self._weight = np.maximum(weight, 1.0)[:, np.newaxis]
         self._gap, self._every = rigour.gap, rigour.certify_every
+        self._first_penalty = method.penalty
         self._since = 0
         self._promising = rigour.gap
         self._asked_for_bound = False
@@ -185,6 +186,7 @@ class NegotiatedPlan:
         """
         missed = float((self._method.excess_kw**2 / self._weight).sum())
         moved = float((self._method.moved_kw**2 / self._weight).sum())
+        moved *= (self._method.penalty / self._first_penalty) ** 2  # the harder, the less it moves
         if missed > _FAR_APART**2 * moved:
             self._method.penalty *= _STEP
         elif moved > _FAR_APART**2 * missed:

@@ -76,6 +76,15 @@ class NetTree:
         """Of the nets that devices belong to."""
         return tuple(self.names[net] for net in self.leaves)
 
+    def narrowed(self, share: float) -> "NetTree":
+        """Return the same nets with limits that are smaller by a share."""
+        keep = 1.0 - share
+        return replace(
+            self,
+            import_limit_kw=self.import_limit_kw * keep,
+            export_limit_kw=self.export_limit_kw * keep,
+        )
+
     def unlimited(self) -> "NetTree":
         """Return the same nets without limits."""
         anything = np.full(len(self), np.inf)

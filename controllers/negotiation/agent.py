@@ -194,6 +194,15 @@ class Agent(Controller):
         return dict(self._setpoints)
 
     @property
+    def weight(self) -> FloatArray:
+        """How far each agent follows a target, relative to others; agreed with its coordinator.
+
+        (agent,). An agent of weight w is asked for w times the target of its request, and to stray
+        from that costs it the penalty over w.
+        """
+        return np.ones(len(self.agents))
+
+    @property
     def throughput_cost_eur_per_mwh(self) -> FloatArray:
         """What each agent's contract grants it for energy through its connection, either way.
 

@@ -240,7 +240,7 @@ def respond_cheapest(
     """
     intervals = profile.shape[1]
     course, _, _ = workplace(intervals)
-    offers = np.zeros((3, 3, intervals))
+    offers = np.zeros((4, 3, intervals))
     book, prices = np.zeros(3 * intervals + 1, np.int64), np.zeros(3 * intervals + 1)
     first, window, energy = stays
     for device in range(begin, end):

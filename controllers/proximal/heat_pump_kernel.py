@@ -155,7 +155,7 @@ def respond_cheapest(
     """
     intervals = profile.shape[1]
     course, _, _ = workplace(intervals)
-    offers = np.zeros((3, 1, intervals))
+    offers = np.zeros((4, 1, intervals))
     book, prices = np.zeros(intervals + 1, np.int64), np.zeros(intervals + 1)
     for device in range(begin, end):
         net = leaf[device]

@@ -7,15 +7,19 @@ where it would rise above. In the end those are taken that pay for themselves. T
 pass of the dynamic program with a staircase of marginal costs; amounts are weighted by what is left
 of them in the last state, so that offers of different times compare.
 
-    offers (3, O, T):  PRICE per unit of the last state; AMOUNT >= 0 of it; POWER, kW
+    offers (4, O, T):  PRICE per unit of the last state; AMOUNT >= 0 of it; POWER, kW; TAKEN, kW
+
+Inside, offers are numbered through, (4, O T): a number is never divided, which would take longest.
 """
+
+import numpy as np
 
 from gridloom.controllers.proximal.compiled import compiled
 from gridloom.controllers.proximal.one_state_kernel import FLOW, HIGHEST, LOWEST, WEIGHT
 from gridloom.controllers.proximal.population import IntArray
 from gridloom.simulators.model import FloatArray
 
-PRICE, AMOUNT, POWER = 0, 1, 2
+PRICE, AMOUNT, POWER, TAKEN = 0, 1, 2, 3
 
 
 @compiled
@@ -32,11 +36,19 @@ def _insert(
         offer: its number.
         price: its price.
     """
-    at = tail
-    while at > head and prices[at - 1] > price:
-        prices[at], book[at] = prices[at - 1], book[at - 1]
-        at -= 1
-    prices[at], book[at] = price, offer
+    low, high = head, tail
+    while low < high:
+        middle = (low + high) >> 1
+        if prices[middle] <= price:
+            low = middle + 1
+        else:
+            high = middle
+    last = np.uint64(tail)  # unsigned: no index may count from the end
+    for i in range(np.uint64(tail - low)):
+        prices[last - i] = prices[last - i - np.uint64(1)]
+    for i in range(np.uint64(tail - low)):
+        book[last - i] = book[last - i - np.uint64(1)]
+    prices[low], book[low] = price, offer
 
 
 @compiled
@@ -44,13 +56,12 @@ def _refuse(
     offers: FloatArray, book: IntArray, head: int, tail: int, spare: float
 ) -> tuple[int, float]:
     """Refuse the most expensive offers, as much as is to spare; return the tail, what is left."""
-    count = offers.shape[2]
     while spare > 0.0 and tail > head:
-        kind, t = divmod(book[tail - 1], count)
-        amount = offers[AMOUNT, kind, t]
+        offer = book[tail - 1]
+        amount = offers[AMOUNT, offer]
         if amount > spare:
-            offers[AMOUNT, kind, t] = amount - spare
-            offers[POWER, kind, t] *= (amount - spare) / amount
+            offers[POWER, offer] *= (amount - spare) / amount
+            offers[AMOUNT, offer] = amount - spare
             return tail, 0.0
         spare -= amount
         tail -= 1
@@ -59,20 +70,19 @@ def _refuse(
 
 @compiled
 def _take(
-    offers: FloatArray, book: IntArray, head: int, tail: int, gap: float, course: FloatArray
+    offers: FloatArray, book: IntArray, head: int, tail: int, gap: float
 ) -> tuple[int, float]:
     """Take the cheapest offers, as much as is missing; return the head, what is still missing."""
-    count = offers.shape[2]
     while gap > 0.0 and head < tail:
-        kind, t = divmod(book[head], count)
-        amount = offers[AMOUNT, kind, t]
+        offer = book[head]
+        amount, power = offers[AMOUNT, offer], offers[POWER, offer]
         if amount > gap:
-            power = offers[POWER, kind, t] * gap / amount
-            course[FLOW, t] += power
-            offers[AMOUNT, kind, t] = amount - gap
-            offers[POWER, kind, t] -= power
+            share = gap / amount
+            offers[TAKEN, offer] += power * share
+            offers[AMOUNT, offer] = amount - gap
+            offers[POWER, offer] = power * (1.0 - share)
             return head, 0.0
-        course[FLOW, t] += offers[POWER, kind, t]
+        offers[TAKEN, offer] += power
         gap -= amount
         head += 1
     return head, gap
@@ -100,27 +110,31 @@ def dispatch(
         prices: likewise.
     """
     kinds, room = offers.shape[1], offers.shape[2]
+    numbered = offers.reshape(4, kinds * room)
+    numbered[TAKEN] = 0.0
     head, tail = 0, 0
     least = most = initial
     for t in range(count):
         least += course[FLOW, t]
         most += course[FLOW, t]
-        course[FLOW, t] = 0.0
         for kind in range(kinds):
             if offers[AMOUNT, kind, t] > 0.0:
                 _insert(book, prices, head, tail, kind * room + t, offers[PRICE, kind, t])
                 most += offers[AMOUNT, kind, t]
                 tail += 1
-        low, high = (
-            course[LOWEST, t] * course[WEIGHT, t],
-            course[HIGHEST, t] * course[WEIGHT, t],
-        )
+        low = course[LOWEST, t] * course[WEIGHT, t]
+        high = course[HIGHEST, t] * course[WEIGHT, t]
         if most > high:
-            tail, over = _refuse(offers, book, head, tail, most - high)
+            tail, over = _refuse(numbered, book, head, tail, most - high)
             most = high + over
         if least < low:
-            head, under = _take(offers, book, head, tail, low - least, course)
+            head, under = _take(numbered, book, head, tail, low - least)
             least = low - under
     for at in range(head, tail):
         if prices[at] < 0.0:
-            course[FLOW, book[at] % room] += offers[POWER, book[at] // room, book[at] % room]
+            numbered[TAKEN, book[at]] += numbered[POWER, book[at]]
+    for t in range(count):
+        course[FLOW, t] = offers[TAKEN, 0, t]
+    for kind in range(1, kinds):
+        for t in range(count):
+            course[FLOW, t] += offers[TAKEN, kind, t]

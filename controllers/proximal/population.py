@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -35,7 +36,7 @@ class ProximalRequest:
         if not self.penalty_eur_per_kw2 >= 0.0:
             raise ValueError("the penalty must not be negative")
 
-    @property
+    @cached_property
     def shift_kw(self) -> FloatArray:
         """(L, T), where the price and the target pull together, in kW per unit of weight."""
         return self.target_kw - self.price_eur_per_kw / self.penalty_eur_per_kw2

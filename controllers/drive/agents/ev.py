@@ -64,6 +64,8 @@ class EvAgent(JobAgent):
     def __init__(self, config: AgentConfig, context: ControlContext) -> None:
         super().__init__(config, context)
         self._fleet = fleet = of_type(self.controlled, EvFleet, "ev_fleet")
+        rated_kw = next(each.values for each in fleet.static() if each.name == "rated_power_kw")
+        self.span_kw = np.asarray(rated_kw) + np.minimum(fleet.rated_discharging_kw(), rated_kw)
         self._vehicles: FleetForesight
         if fleet.booked is not None:
             self._vehicles = BookedVehicles(fleet, self.interval_s)
@@ -129,6 +131,7 @@ class EvAgent(JobAgent):
             ),
             intervals=span.count,
             interval_h=span.interval_h,
+            weight=self.weight[stays.place],
         )
         return Turns(population=population, place=stays.place, begin=begin, end=end)
 

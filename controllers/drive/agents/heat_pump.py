@@ -36,6 +36,7 @@ class HeatPumpAgent(ProximalAgent):
     def __init__(self, config: AgentConfig, context: ControlContext) -> None:
         super().__init__(config, context)
         self._pumps = pumps = of_type(self.controlled, HeatPump, "heat_pump")
+        self.span_kw = self._pumps.rated_power_kw
         if pumps.nodes > 1:
             raise ScenarioError(
                 Problem(
@@ -79,6 +80,7 @@ class HeatPumpAgent(ProximalAgent):
             heat_gain_kw=np.zeros(count),
             cop=self._expected.coefficient_of_performance[ahead],
             interval_h=self.interval_h,
+            weight=self.weight,
         )
 
     def _floating_c(self, indoor_c: FloatArray, begin: int, count: int) -> FloatArray:

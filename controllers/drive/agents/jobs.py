@@ -66,8 +66,12 @@ class Jobs:
         jobs = jobs.where((jobs.begin_s < jobs.end_s) & (jobs.energy_kwh > 0.0))
         return jobs.where(np.lexsort((jobs.begin_s, jobs.agent)))
 
-    def turns(self, span: Span) -> Turns:
+    def turns(self, span: Span, weight: FloatArray) -> Turns:
         """Return them as devices; they are `apart` and `within` the span.
+
+        Args:
+            span: the time that is planned.
+            weight: (agent,).
 
         Windows are exact to the second: in an interval of which only a part is theirs they draw no
         more, on average, than that part allows.
@@ -83,6 +87,7 @@ class Jobs:
                 deadline=deadline,
                 intervals=span.count,
                 interval_h=span.interval_h,
+                weight=weight[self.agent],
             ),
             place=self.agent,
             begin=np.floor(release).astype(np.int64),
@@ -145,7 +150,7 @@ class JobAgent(ProximalAgent):
         jobs, others = self.known(span, observation)
         self._present_share = jobs.present_share(span, len(self.agents))
         return Successive(
-            turns=(jobs.turns(span), *others),
+            turns=(jobs.turns(span, self.weight), *others),
             count_of_places=len(self.agents),
             intervals=count,
             interval_h=self.interval_h,

@@ -23,6 +23,8 @@ _KWH_PER_MWH = 1000.0
 _FIRM_EUR_PER_KW2 = 1e6
 """Of straying from orders: what contracts grant must not move them."""
 
+_TYPICAL_SPAN_KW = 6.0
+
 Device = TypeVar("Device", bound=Model)
 
 
@@ -42,6 +44,8 @@ class ProximalAgent(Agent):
         self.count = self.intervals if self.terms is None else self.terms.count
         """Intervals that it looks ahead, the present one included."""
         self._population: Population | None = None
+        self.span_kw = np.full(len(self.agents), _TYPICAL_SPAN_KW)
+        """(agent,), from the most that each feeds in to the most that it draws."""
         self._schedule_kw = np.zeros((len(self.agents), self.intervals))
 
     @abstractmethod
@@ -72,6 +76,13 @@ class ProximalAgent(Agent):
         if self.terms is None:
             return np.zeros(len(self.agents), dtype=np.int64)
         return self.terms.nets_at(places_of(self.controlled))
+
+    @property
+    @override
+    def weight(self) -> FloatArray:
+        """By the root of what each can move: measured to need fewer rounds than equal weights."""
+        weight: FloatArray = np.sqrt(self.span_kw / _TYPICAL_SPAN_KW)
+        return weight
 
     @property
     @override

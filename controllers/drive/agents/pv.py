@@ -17,6 +17,7 @@ from gridloom.simulators.quantities import NonNegative, format_duration
 from gridloom.simulators.signals import EXPECTED_POWER, POWER_SETPOINT, Information, Signal
 
 _KWH_PER_MWH = 1000.0
+_LEAST_SPAN_KW = 0.1
 _MOST_KW = 1e6
 """More than any plant at a customer's connection point feeds in, for those without a rating."""
 _TOLERANCE_KW = 1e-9
@@ -61,6 +62,7 @@ class PvAgent(ProximalAgent):
                 )
             )
         self._available_kw = np.zeros((len(self.agents), 0))
+        self.span_kw = np.maximum(-self._schedule_kw.min(axis=1), _LEAST_SPAN_KW)
         self._unlimited_kw = -np.minimum(plants.rating_kw, _MOST_KW)
 
     @property
@@ -87,6 +89,7 @@ class PvAgent(ProximalAgent):
             available_kw=self._available_kw,
             cost_eur_per_kwh=self._cost_eur_per_mwh / _KWH_PER_MWH,
             interval_h=self.interval_h,
+            weight=self.weight,
         )
 
     @override

@@ -68,6 +68,7 @@ class StorageAgent(ProximalAgent):
             )
         shares = storage.initial_state_of_charge if share is None else share
         self._final_kwh: FloatArray = shares * capacity_kwh
+        self.span_kw = storage.rated_power_kw + storage.discharge_power_kw
         self._tracker = self._net_tracker(config.tracking)
         self._stored_kwh: FloatArray = storage.initial_state_of_charge * capacity_kwh
 
@@ -97,6 +98,7 @@ class StorageAgent(ProximalAgent):
             stays=Stays.always(self._final_kwh, count),
             intervals=count,
             interval_h=self.interval_h,
+            weight=self.weight,
         )
 
     @property
