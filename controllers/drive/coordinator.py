@@ -12,9 +12,9 @@ import numpy as np
 from typing_extensions import override
 
 from gridloom.controllers.controller import ControlContext, Observation, Setpoints
-from gridloom.controllers.drive.agents.proximal_agent import ProximalAgent
 from gridloom.controllers.drive.aggregation import MaskedSums, PlainSums, Totals
-from gridloom.controllers.drive.central import NoOptimumError, Share, central_optimum
+from gridloom.controllers.drive.central import NoOptimumError
+from gridloom.controllers.drive.central_plan import CentralPlan
 from gridloom.controllers.drive.certificate import Certificate, scale_eur
 from gridloom.controllers.drive.config import Algorithm, DriveConfig
 from gridloom.controllers.drive.message_passing import MessagePassing
@@ -26,7 +26,7 @@ from gridloom.controllers.negotiation.coordinator import Coordinator
 from gridloom.controllers.negotiation.messages import FlexibilityOrder, MaskedOffer, Requests
 from gridloom.controllers.negotiation.secure_sums import SecureSums
 from gridloom.controllers.telemetry import MESSAGE_BYTES, MESSAGES
-from gridloom.simulators.errors import Problem, ScenarioError, SolveError, listing
+from gridloom.simulators.errors import ScenarioError, SolveError
 from gridloom.simulators.model import FloatArray, Port, StaticVariable
 from gridloom.simulators.signals import Information, Signal
 from gridloom.simulators.tariff import Tariff
@@ -79,11 +79,14 @@ class Drive(Coordinator):
         self._prices = Prices(buying=np.zeros(0), selling=np.zeros(0), overload=0.0)
         self._needs_prognosis = False
         self._someone_fell_silent = False
-        self._central: Certificate | None = None
-        """Of the optimum that was solved last, where there is no negotiation."""
-        self._solver_s = 0.0
+        self._bound_rounds: set[int] = set()
+        """Rounds of the present negotiation whose answers are no offers."""
+        self._asked_in = 0
+        self._optimum: Certificate | None = None
+        """Of what was solved last, where there is no negotiation."""
+        self._central: CentralPlan | None = None
         if config.algorithm is Algorithm.CENTRAL:
-            self._require_known_devices()
+            self._central = CentralPlan(self.parties, self.populations)
 
     @property
     @override
@@ -107,7 +110,7 @@ class Drive(Coordinator):
 
     @override
     def wall_times_s(self) -> Mapping[str, float]:
-        return {"solver": self._solver_s} if self._solver_s else {}
+        return {} if self._central is None else {"solver": self._central.solver_s}
 
     def _aggregated(self, config: DriveConfig, context: ControlContext) -> PlainSums | MaskedSums:
         leaves = self.terms.nets.names
@@ -123,23 +126,6 @@ class Drive(Coordinator):
         except ScenarioError as error:
             raise error.below(("secure_aggregation",)) from error
         return MaskedSums(sums, len(self.agents))
-
-    def _require_known_devices(self) -> None:
-        """Refuse agents whose devices no central optimisation could know."""
-        strangers = [
-            name
-            for name, agent in self.populations.items()
-            if agent.is_flexible and not isinstance(agent, ProximalAgent)
-        ]
-        if strangers:
-            raise ScenarioError(
-                Problem(
-                    message=f"no central optimisation knows the devices of {listing(strangers)}",
-                    key=("algorithm",),
-                    expected="algorithm: tree_sharing, or agents of types such as "
-                    "drive_storage_agent",
-                )
-            )
 
     @override
     def begin(self, time: int, observation: Observation, scheduled_kw: FloatArray) -> None:
@@ -157,6 +143,7 @@ class Drive(Coordinator):
         self._start_s = time
         self._profiles_kw = self.unasked_kw.copy()
         self._plan, self._someone_fell_silent = None, False
+        self._bound_rounds.clear()
         if isinstance(self._aggregation, MaskedSums):
             self._aggregation.open()
         self._totals = self._totals_of(self._profiles_kw)
@@ -166,11 +153,13 @@ class Drive(Coordinator):
 
     @override
     def propose(self, number: int, offered_kw: FloatArray) -> Requests | None:
-        if self._config.algorithm is Algorithm.CENTRAL:
-            return self._centrally(number, offered_kw)
+        if self._central is not None:
+            return self._centrally(self._central, number, offered_kw)
         if self._plan is None:
             self._plan = self._opened()
         else:
+            if self._plan.asks_for_bound:
+                self._bound_rounds.update(range(self._asked_in, number))
             self._take(self._plan, offered_kw)
             if self._someone_fell_silent:
                 self._plan = self._opened()
@@ -182,6 +171,7 @@ class Drive(Coordinator):
             self._telling.prognosis(self._start_s, self.tree.flows_kw(self._totals.drawn_kw))
             self._needs_prognosis = False
             self._plan = self._opened()
+        self._asked_in = number
         return self._requests(number, self._plan)
 
     @override
@@ -197,7 +187,7 @@ class Drive(Coordinator):
         totals = self._totals
         if not np.array_equal(carried_out_kw, self._profiles_kw):  # some orders were lost
             totals = self._totals_of(carried_out_kw)
-        certificate = self._central
+        certificate = self._optimum
         if self._plan is not None:
             self._price, certificate = self._plan.price, self._plan.certificate
         scale = self.terms.hours * _MWH_PER_KWH
@@ -262,6 +252,9 @@ class Drive(Coordinator):
         """Take the answers to what was asked last."""
         certifies = plan.asks_for_bound
         if not certifies:
+            # Who has not been heard since a question without targets keeps its offer before that.
+            offers = ~np.isin(self.answered, list(self._bound_rounds))[:, np.newaxis]
+            offered_kw = np.where(offers, offered_kw, self._profiles_kw)
             self._profiles_kw = offered_kw.copy()
         self._profiles_kw[self.silent] = self.unasked_kw[self.silent]
         totals = self._totals_of(offered_kw)
@@ -291,7 +284,9 @@ class Drive(Coordinator):
             penalty_eur_per_kw2=plan.penalty,
         )
 
-    def _centrally(self, number: int, offered_kw: FloatArray) -> Requests | None:
+    def _centrally(
+        self, central: CentralPlan, number: int, offered_kw: FloatArray
+    ) -> Requests | None:
         """Ask once, so that all are prepared and tell what they cannot help; then solve."""
         if number == 0:
             beyond = (0, self.terms.count - len(self._prices.buying))
@@ -307,25 +302,14 @@ class Drive(Coordinator):
         self._profiles_kw = offered_kw.copy()
         self._totals = self._totals_of(offered_kw)
         fixed_kw = self._fixed_kw()
-        known = [
-            (party.rows, agent)
-            for party in self.parties
-            if isinstance(agent := self.populations[party.name], ProximalAgent)
-        ]
-        shares = [Share(population=agent.population, leaf=agent.nets) for _, agent in known]
         try:
-            found = central_optimum(self.tree, self._prices, shares, fixed_kw)
+            found = central.solve(self.tree, self._prices, self._profiles_kw, fixed_kw)
         except NoOptimumError as error:
             raise SolveError(self.name, self._start_s, str(error)) from error
-        for (rows, _), profiles_kw in zip(known, found.profiles_kw, strict=True):
-            self._profiles_kw[rows, : profiles_kw.shape[1]] = profiles_kw
-        self._solver_s += found.wall_time_s
+        self._price, cost_eur = found.price, found.cost_eur
         self._totals = self._totals_of(self._profiles_kw)
-        scale = scale_eur(self._prices, self._totals.drawn_kw, fixed_kw, found.cost_eur)
-        self._central = Certificate(
-            cost_eur=found.cost_eur, bound_eur=found.cost_eur, scale_eur=scale
-        )
-        self._price = found.price
+        scale = scale_eur(self._prices, self._totals.drawn_kw, fixed_kw, cost_eur)
+        self._optimum = Certificate(cost_eur=cost_eur, bound_eur=cost_eur, scale_eur=scale)
         return None
 
     def _totals_of(self, profiles_kw: FloatArray) -> Totals:

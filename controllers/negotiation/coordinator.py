@@ -46,6 +46,7 @@ from gridloom.simulators.model import (
     ElementSet,
     FloatArray,
     Inputs,
+    IntArray,
     Model,
     Outputs,
     Port,
@@ -255,6 +256,11 @@ class Coordinator(Controller):
     def silent(self) -> Mask:
         """(agent,), who is no longer waited for in this negotiation."""
         return self._silent
+
+    @property
+    def answered(self) -> IntArray:
+        """(agent,), round of the latest request that each has been heard to answer; -1 if none."""
+        return self._answered
 
     @property
     def takes_part(self) -> Mask:

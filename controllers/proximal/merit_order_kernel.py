@@ -36,19 +36,12 @@ def _insert(
         offer: its number.
         price: its price.
     """
-    low, high = head, tail
-    while low < high:
-        middle = (low + high) >> 1
-        if prices[middle] <= price:
-            low = middle + 1
-        else:
-            high = middle
-    last = np.uint64(tail)  # unsigned: no index may count from the end
-    for i in range(np.uint64(tail - low)):
-        prices[last - i] = prices[last - i - np.uint64(1)]
-    for i in range(np.uint64(tail - low)):
-        book[last - i] = book[last - i - np.uint64(1)]
-    prices[low], book[low] = price, offer
+    at = np.uint64(tail)  # unsigned: no index may count from the end
+    one, least = np.uint64(1), np.uint64(head)
+    while at > least and prices[at - one] > price:
+        prices[at], book[at] = prices[at - one], book[at - one]
+        at -= one
+    prices[at], book[at] = price, offer
 
 
 @compiled
