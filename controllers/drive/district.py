@@ -112,7 +112,6 @@ def negotiate(
     *,
     max_rounds: int = 1000,
     method: Callable[..., Method] = TreeSharing,
-    start: FloatArray | None = None,
     note: Callable[[int, NegotiatedPlan], None] = lambda _number, _plan: None,
 ) -> Negotiated:
     """Negotiate until the plan is as near to the optimum as it shall be, or rounds run out.
@@ -122,14 +121,13 @@ def negotiate(
         devices: who answers.
         rigour: how good the plan shall be.
         max_rounds: after which it ends anyway.
-        method: `TreeSharing` or `MessagePassing`.
-        start: (net, interval), prices to begin with, such as those of an hour ago; devices begin
-            with their last profiles anyway.
+        method: `TreeSharing` or `MessagePassing`; partial with prices to ``start`` with, such as
+            those of the last negotiation: devices begin with their last profiles anyway.
         note: told of each round.
     """
     tree, prices, penalty = district.tree, district.prices, district.penalty
     weight = devices.weight(len(tree.leaves))
-    way = method(tree.narrowed(rigour.gap * _MARGIN), prices, weight, penalty, start)
+    way = method(tree.narrowed(rigour.gap * _MARGIN), prices, weight, penalty)
     plan = NegotiatedPlan(tree, prices, way, weight, rigour)
     offered = devices.offered(*district.fixed_kw.shape)
     drawn_kw = offered.power_kw + district.fixed_kw

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from typing_extensions import override
 
 from gridloom.controllers.drive.central import Share
 from gridloom.controllers.drive.district import LocalDevices
@@ -31,6 +32,7 @@ class ThreadedDevices(LocalDevices):
 
     threads: int = field(kw_only=True)
 
+    @override
     def __post_init__(self) -> None:
         super().__post_init__()
         self._pool = ThreadPoolExecutor(self.threads, "devices")
@@ -39,8 +41,8 @@ class ThreadedDevices(LocalDevices):
         self._parts = [(leaf[part.start], leaf[part.stop - 1] + 1) for part in parts]
         """First leaf of each part, and that after its last."""
 
+    @override
     def answer(self, request: ProximalRequest) -> LeafTotals:
-        """Return the totals of the answers; see `Devices`."""
         totals = LeafTotals.zeros(*request.price_eur_per_kw.shape)
         keep = request.penalty_eur_per_kw2 > 0.0
         told_kw = [kw if keep else np.zeros_like(kw) for kw in self.profiles_kw]
@@ -81,7 +83,7 @@ class DaskDevices:
             client.submit(_Part, build, actor=True, workers=[home], pure=False)
             for build, home in zip(builds, homes, strict=True)
         ]
-        self._parts: list[Any] = client.gather(made)
+        self._parts: list[Any] = [part.result() for part in made]
         told = [part.leaves_and_weights() for part in self._parts]
         leaves_and_weights = [one.result() for one in told]
         self._leaves: list[IntArray] = [leaves for leaves, _ in leaves_and_weights]

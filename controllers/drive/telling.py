@@ -30,7 +30,7 @@ from gridloom.simulators.model import (
     StaticVariable,
 )
 
-_TRACED = 120
+_TRACED = 240
 """Rounds of which the way to the plan is told."""
 _OUT = Direction.OUTPUT
 _POINT = "connection_point"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _BASIC = "basic"
+_UNCOORDINATED = frozenset({_BASIC, "thermostat"})
+"""Controllers that look at nothing but their own device."""
 _MCU = "mcu"
 
 
@@ -60,9 +62,9 @@ class ComparedRun:
 
     @property
     def is_basic(self) -> bool:
-        """Whether it is the baseline: all its controllers charge without coordination."""
+        """Whether it is the baseline: none of its controllers coordinates anything."""
         types = self.controller_types
-        return bool(types) and all(each == _BASIC for each in types)
+        return _BASIC in types and all(each in _UNCOORDINATED for each in types)
 
     @property
     def rule(self) -> str:

@@ -70,10 +70,10 @@ class Comparison:
         """Which run is the reference, and why."""
         label = self.reference.label
         if self.reference.is_basic:
-            return f"'{label}', whose controllers charge without coordination"
+            return f"'{label}', whose devices nobody coordinates"
         if self.reference.rule == SCHEDULE:
             return f"'{label}', in which all keep their day-ahead schedules"
-        return f"'{label}', the first, as no run's controllers are all of type basic"
+        return f"'{label}', the first, as no run is known to be uncoordinated"
 
     @property
     def folder_name(self) -> str:

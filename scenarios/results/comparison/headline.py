@@ -15,7 +15,7 @@ from gridloom.scenarios.results.comparison.energy_adjusted import (
 from gridloom.scenarios.results.comparison.measures import Measure
 from gridloom.scenarios.results.session_ends import session_ends
 
-_THROUGHPUT = "battery_throughput_kwh"
+_THROUGHPUT, _DECISIONS = "battery_throughput_kwh", "decisions_wall_time_s"
 _ALWAYS, _DETAIL = True, False
 """Whether the terminal shows it as well."""
 _Rows: TypeAlias = tuple[tuple[str, bool, str], ...]
@@ -31,6 +31,20 @@ _COSTS: _Rows = (
     ("day_ahead_cost_eur", _DETAIL, ""),
     ("generation_cost_eur", _DETAIL, ""),
     ("storage_wear_cost_eur", _DETAIL, ""),
+)
+_TARIFFS: _Rows = (
+    ("tariff_cost_eur", _ALWAYS, ""),
+    ("tariff_imported_kwh", _DETAIL, ""),
+    ("tariff_exported_kwh", _DETAIL, ""),
+)
+_CONGESTION: _Rows = (
+    ("net_loading_max_percent", _DETAIL, "highest flow over a net's limit, 15 min mean"),
+    ("net_overload_kwh", _DETAIL, ""),
+    ("net_overload_duration_min", _ALWAYS, ""),
+    ("planned_overload_max_kw", _DETAIL, ""),
+    ("flexibility_bought_kwh", _DETAIL, "flexibility bought"),
+    ("flexibility_bought_eur", _ALWAYS, "flexibility bought, at the congestion price"),
+    ("planning_error_rms_kw", _DETAIL, "measured less planned power, RMS"),
 )
 _LOCAL_MARKET: _Rows = (
     ("remaining_imbalance_percent", _ALWAYS, "expected imbalance that remains"),
@@ -58,19 +72,30 @@ _VEHICLES: _Rows = (
     ("vehicle_energy_kwh", _DETAIL, ""),
     (_THROUGHPUT, _ALWAYS, ""),
 )
+_SERVICE: _Rows = (
+    ("jobs_unfinished", _ALWAYS, ""),
+    ("jobs_unfinished_kwh", _DETAIL, ""),
+    ("too_cold_kelvin_hours", _ALWAYS, ""),
+    ("too_warm_kelvin_hours", _ALWAYS, ""),
+    ("buildings_outside_comfort", _DETAIL, ""),
+    ("indoor_temperature_at_end_mean_c", _DETAIL, ""),
+)
 _ENERGY: _Rows = (
     ("self_consumption_percent", _DETAIL, ""),
     ("self_sufficiency_percent", _DETAIL, ""),
+    ("district_import_peak_15min_kw", _DETAIL, ""),
+    ("district_export_peak_15min_kw", _DETAIL, ""),
 )
 _COORDINATION: _Rows = (
     ("negotiation_rounds_mean", _ALWAYS, ""),
     ("negotiation_rounds_max", _DETAIL, ""),
+    ("certified_gap_median_percent", _DETAIL, ""),
+    ("certified_gap_max_percent", _ALWAYS, "distance from the optimum at most, worst negotiation"),
+    ("negotiations_without_certificate", _DETAIL, ""),
     ("messages", _DETAIL, ""),
     ("messages_per_device_and_minute", _ALWAYS, "messages a controlled device"),
     ("message_bytes", _DETAIL, ""),
     ("message_bytes_per_device_and_minute", _DETAIL, "payload a controlled device"),
-    ("decision_wall_time_ms", _ALWAYS, ""),
-    ("decisions_wall_time_s", _DETAIL, ""),
     ("solves", _DETAIL, ""),
     ("solves_not_optimal", _DETAIL, ""),
     ("solve_relative_gap_max", _DETAIL, ""),
@@ -81,6 +106,11 @@ _COORDINATION: _Rows = (
     ("plan_worst_voltage_difference_pu", _DETAIL, ""),
     ("plan_line_loading_max_percent", _DETAIL, "plan's highest line loading, AC"),
     ("plan_line_loading_simulated_max_percent", _DETAIL, "the same intervals, simulated"),
+)
+_COMPUTING: _Rows = (
+    ("decision_wall_time_ms", _ALWAYS, ""),
+    (_DECISIONS, _DETAIL, ""),
+    ("solver_wall_time_s", _DETAIL, ""),
 )
 _STORAGE = "Vehicles and storage"
 _GROUPS = {"Voltage": "Grid", "EV": _STORAGE, "Storage": _STORAGE}
@@ -97,12 +127,16 @@ def headline_measures(
         *_indicators(runs, _MARKET),
         *adjusted_cost_measures(costs),
         *_indicators(runs, _LOCAL_MARKET),
+        *_indicators(runs, _TARIFFS),
+        *_indicators(runs, _CONGESTION),
         *_indicators(runs, _GRID),
         *_indicators(runs, _VEHICLES),
         *_throughput_ratio(runs, reference),
         *_shortfall(runs),
+        *_indicators(runs, _SERVICE),
         *_indicators(runs, _ENERGY),
         *_indicators(runs, _COORDINATION),
+        *_computing_times(runs),
     ]
     # Gaps to bounds stay without any: who reads it shall know that they were not computed.
     return [measure for measure in measures if measure.known or measure.derived]
@@ -129,6 +163,22 @@ def _indicators(runs: Sequence[ComparedRun], rows: _Rows) -> list[Measure]:
                     )
                 )
     return found
+
+
+def _computing_times(runs: Sequence[ComparedRun]) -> list[Measure]:
+    """Return what decisions take; of a coordinator and its agents all together."""
+    if all(len(run.controller_types) <= 1 for run in runs):
+        return _indicators(runs, _COMPUTING)
+    together = Measure(
+        name=_DECISIONS,
+        label="computing time of all decisions, all controllers",
+        unit="s",
+        values=tuple(run.total(_DECISIONS) for run in runs),
+        group="Coordination",
+        headline=True,
+        derived=True,
+    )
+    return [*([together] if together.known else []), *_indicators(runs, _COMPUTING[2:])]
 
 
 def _throughput_ratio(runs: Sequence[ComparedRun], reference: ComparedRun) -> list[Measure]:

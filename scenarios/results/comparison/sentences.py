@@ -14,6 +14,7 @@ from gridloom.scenarios.results.comparison.compared_run import ComparedRun
 from gridloom.scenarios.results.comparison.energy_adjusted import AdjustedCosts
 from gridloom.scenarios.results.wording import number, span
 
+_TARIFF_COST = "tariff_cost_eur"
 _HALF_A_CENT = 0.005
 _MOST_NAMED = 4
 """Schemes named one by one."""
@@ -27,6 +28,7 @@ def sentences(
         _captured(runs),
         _balance(runs),
         *_cost_sentences(runs, reference, costs),
+        *_tariffs(runs, reference),
         _overload(runs),
         _voltage(runs),
         _vehicles(runs),
@@ -131,16 +133,41 @@ def _savings(
     others: Sequence[int],
 ) -> str:
     base_eur = costs.reference_cost_eur
-    told = []
-    for place in others:
-        cost_eur = costs.costs_eur[place]
-        change = 100.0 * (cost_eur - base_eur) / base_eur if base_eur > 0 else 0.0
-        relative = f" ({number(abs(change), 2)} % {'less' if change < 0 else 'more'})"
-        told.append(f"{number(cost_eur)} EUR with {runs[place].label}{relative if change else ''}")
+    told = _told_against(base_eur, {runs[k].label: costs.costs_eur[k] for k in others})
     return (
         "Imbalances, and the energy missing in the vehicles, cost "
         f"{number(base_eur)} EUR with {reference.label}, {listed(told)}."
     )
+
+
+def _told_against(base_eur: float, costs_eur: Mapping[str, float]) -> list[str]:
+    """Write costs by label, and by how much they differ from another."""
+    told = []
+    for label, cost_eur in costs_eur.items():
+        change = 100.0 * (cost_eur - base_eur) / base_eur if base_eur > 0 else 0.0
+        relative = f" ({number(abs(change), 2)} % {'less' if change < 0 else 'more'})"
+        told.append(f"{number(cost_eur)} EUR with {label}{relative if change else ''}")
+    return told
+
+
+def _tariffs(runs: Sequence[ComparedRun], reference: ComparedRun) -> list[str]:
+    """Tell what energy costs at each tariff, the cheapest schemes first."""
+    tariffs = dict.fromkeys(
+        of
+        for name, of in reference.kpis
+        if name == _TARIFF_COST and (not of or of in reference.models)
+    )
+    found = []
+    for of in tariffs:
+        others = {run.label: run.value(_TARIFF_COST, of) for run in runs if run is not reference}
+        known = {label: cost for label, cost in others.items() if isfinite(cost)}
+        cheapest = dict(sorted(known.items(), key=lambda item: item[1])[:_MOST_NAMED])
+        if cheapest:
+            base_eur = reference.value(_TARIFF_COST, of)
+            at = f"At the tariff '{of}' energy" if of else "At the tariff, energy"
+            told = listed(_told_against(base_eur, cheapest))
+            found.append(f"{at} costs {number(base_eur)} EUR with {reference.label}, {told}.")
+    return found
 
 
 def _overload(runs: Sequence[ComparedRun]) -> str:

@@ -28,6 +28,7 @@ from gridloom.simulators.model import FloatArray
 from gridloom.simulators.signals import POSITION, POWER, SLACK_POWER
 
 _LEGEND_COLUMNS = 5
+_SECOND = np.timedelta64(1, "s")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,15 @@ class _ClassPower:
         """(time,), sum over all devices."""
         return self.consumed_kw + self.generated_kw
 
+    def averaged(self, rows: int) -> "_ClassPower":
+        """Return means over so many rows each."""
+        starts = np.arange(0, len(self.consumed_kw), rows)
+        return _ClassPower(
+            name=self.name,
+            consumed_kw=column_means(self.consumed_kw, starts),
+            generated_kw=column_means(self.generated_kw, starts),
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Net:
@@ -54,6 +64,19 @@ class _Net:
     edges: NDArray[np.datetime64]
     power_kw: FloatArray
 
+    def averaged(self, window_s: int) -> "_Net":
+        """Return means over windows of this length; NaN counts for nothing."""
+        step_s = int((self.edges[1] - self.edges[0]) / _SECOND)
+        starts = np.arange(0, len(self.power_kw), max(1, window_s // step_s))
+        known = np.isfinite(self.power_kw)
+        sums = np.add.reduceat(np.where(known, self.power_kw, 0.0), starts)
+        counts = np.add.reduceat(known.astype(np.float64), starts)
+        return _Net(
+            label=self.label,
+            edges=self.edges[np.append(starts, -1)],
+            power_kw=np.where(counts > 0, sums / np.maximum(counts, 1.0), np.nan),
+        )
+
 
 def power_figure(parts: RecordParts) -> ReportFigure | None:
     """Draw consumption upwards and generation downwards by class, and the net as a line."""
@@ -61,11 +84,16 @@ def power_figure(parts: RecordParts) -> ReportFigure | None:
         return None
     finest = min(parts.devices, key=lambda device: device.step_s)
     classes = [_class_power(device, finest.start) for device in parts.devices]
-    net = _net(parts.grid, finest, classes)
+    net, edges = _net(parts.grid, finest, classes), finest.edges
     if not np.isfinite(net.power_kw).any():
         return None
-    title = _title(net, finest, classes, parts.clock)
-    piece_s = finest.step_s * _piece_rows(len(finest.start))
+    settled_s = _settlement_period_s(parts.tariffs)
+    if settled_s > finest.step_s and not settled_s % finest.step_s:
+        classes = [each.averaged(settled_s // finest.step_s) for each in classes]
+        edges = edges[np.append(np.arange(0, len(edges) - 1, settled_s // finest.step_s), -1)]
+        net = net.averaged(settled_s)
+    title = _title(net, edges, classes, parts.clock)
+    piece_s = int((edges[1] - edges[0]) / _SECOND) * _piece_rows(len(edges) - 1)
     caption = (
         "Active power in kW, load convention: consumption upwards, generation and discharging "
         f"downwards, stacked by class (means over {span(piece_s)}). Line: {net.label}"
@@ -79,7 +107,7 @@ def power_figure(parts: RecordParts) -> ReportFigure | None:
         alternative="Stacked power of the device classes "
         + ", ".join(c.name for c in classes)
         + f" over time. {title}.",
-        svg=_draw(classes, finest.edges, net, parts.markets, parts.clock),
+        svg=_draw(classes, edges, net, parts.markets, parts.clock),
     )
 
 
@@ -105,10 +133,21 @@ def _net(grid: Recording | None, finest: Recording, classes: Sequence[_ClassPowe
     return _Net(label="net of all classes", edges=finest.edges, power_kw=total_kw)
 
 
-def _title(net: _Net, finest: Recording, classes: Sequence[_ClassPower], clock: LocalTime) -> str:
+def _settlement_period_s(tariffs: Sequence[Recording]) -> int:
+    """Return over which time energy at tariffs is netted, 0 without any.
+
+    What happens within it costs nothing, and is but noise to look at.
+    """
+    starts_s = [t.values("period_start_s") for t in tariffs if "period_start_s" in t]
+    return max((int(s[1] - s[0]) for s in starts_s if len(s) > 1), default=0)
+
+
+def _title(
+    net: _Net, edges: NDArray[np.datetime64], classes: Sequence[_ClassPower], clock: LocalTime
+) -> str:
     peak = int(np.nanargmax(np.abs(net.power_kw)))
     at = net.edges[peak]
-    row = max(0, int(np.searchsorted(finest.start, at, side="right")) - 1)
+    row = max(0, int(np.searchsorted(edges[:-1], at, side="right")) - 1)
     share = ", ".join(f"{c.name} {number(float(c.net_kw[row]))} kW" for c in classes)
     direction = "import" if net.power_kw[peak] >= 0 else "export"
     highest = number(abs(float(net.power_kw[peak])))

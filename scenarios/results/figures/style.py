@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -97,20 +97,23 @@ def new_axes(height_in: float = 3.3, legend_rows: int = 1) -> tuple[Figure, Axes
     return figure, axes
 
 
-def new_panels(rows: int, columns: int, height_in: float) -> tuple[Figure, list[Axes]]:
+def new_panels(
+    rows: int, columns: int, height_in: float, share: Literal["all", "col"] = "all"
+) -> tuple[Figure, list[Axes]]:
     """Return a figure of the page's width with plots in rows that share their horizontal axis.
 
     Args:
         rows: of plots.
         columns: of plots.
         height_in: of one plot with its title, in inches.
+        share: whether all plots share it, or those of each column.
     """
     total_in = 0.25 + rows * height_in + _BOTTOM_IN
     figure = Figure(figsize=(_WIDTH_IN, total_in))
     grid = figure.subplots(
         rows,
         columns,
-        sharex=True,
+        sharex=share,
         squeeze=False,
         gridspec_kw={
             "left": _LEFT_IN / _WIDTH_IN,

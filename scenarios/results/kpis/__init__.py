@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gridloom.scenarios.results.kpis.comfort import comfort_kpis, tells_comfort
 from gridloom.scenarios.results.kpis.decisions import solve_kpis
+from gridloom.scenarios.results.kpis.drive import congestion_kpis, negotiation_kpis
 from gridloom.scenarios.results.kpis.energy import energy_kpis
 from gridloom.scenarios.results.kpis.grid import grid_kpis
 from gridloom.scenarios.results.kpis.jobs import has_jobs, job_kpis
@@ -19,6 +20,7 @@ from gridloom.scenarios.results.kpis.market import market_kpis
 from gridloom.scenarios.results.kpis.market_trades import DAY_AHEAD_PRICE, market_trades
 from gridloom.scenarios.results.kpis.messages import message_kpis
 from gridloom.scenarios.results.kpis.negotiation import negotiation_of
+from gridloom.scenarios.results.kpis.nets import planned_nets_of
 from gridloom.scenarios.results.kpis.operating_cost import operating_cost_kpis
 from gridloom.scenarios.results.kpis.plan import plan_kpis
 from gridloom.scenarios.results.kpis.rescheduling import rescheduling_kpis
@@ -49,6 +51,9 @@ def compute_kpis(record: "xr.DataTree") -> list[Kpi]:
         kpis += transactive_kpis(negotiation, ledger_of(negotiation))
     kpis += _of_each(parts.markets, market_kpis)
     kpis += _of_each(parts.tariffs, tariff_kpis)
+    nets = planned_nets_of(record)
+    if nets is not None:
+        kpis += congestion_kpis(nets)
     if parts.grid is not None:
         kpis += grid_kpis(parts.grid)
         kpis += voltage_kpis(parts.grid)
@@ -57,6 +62,8 @@ def compute_kpis(record: "xr.DataTree") -> list[Kpi]:
     kpis += _of_each([device for device in parts.devices if tells_comfort(device)], comfort_kpis)
     kpis += energy_kpis(parts.devices)
     kpis += _of_each(parts.storages, storage_kpis)
+    if nets is not None:
+        kpis += negotiation_kpis(nets)
     kpis += message_kpis(record)
     kpis += solve_kpis(record)
     if parts.grid is not None:

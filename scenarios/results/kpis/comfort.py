@@ -1,9 +1,12 @@
 """How well buildings were kept within the temperatures that people find comfortable."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
 from gridloom.scenarios.results.recording import Recording
+from gridloom.simulators.model import FloatArray
 from gridloom.simulators.quantities import SECONDS_PER_HOUR
 from gridloom.simulators.thermal_signals import (
     INDOOR_TEMPERATURE,
@@ -71,18 +74,13 @@ def comfort_kpis(buildings: Recording, of: str = "") -> list[Kpi]:
     Runs are comparable only with the heat that is left in the buildings, which the mean
     temperature at the end tells.
     """
-    limits_c = [buildings.values(limit.name)[:, np.newaxis] for limit in _LIMITS]
     outside = np.zeros(buildings.rows[INDOOR_TEMPERATURE.name].shape[1], dtype=np.bool_)
-    sums_k, worst_k, final_c, row = np.zeros(2), np.zeros(2), np.nan, 0
-    for indoor_c in buildings.blocks(INDOOR_TEMPERATURE.name):
-        low_c, high_c = (limit_c[row : row + len(indoor_c)] for limit_c in limits_c)
-        beyond_k = np.stack([low_c - indoor_c, indoor_c - high_c])
-        beyond_k[beyond_k <= _TOLERANCE_K] = 0.0
+    sums_k, worst_k, final_c = np.zeros(2), np.zeros(2), np.nan
+    for indoor_c, beyond_k in beyond_comfort_k(buildings):
         sums_k += beyond_k.sum(axis=(1, 2))
         worst_k = np.maximum(worst_k, beyond_k.max(axis=(1, 2)))
         outside |= beyond_k.any(axis=(0, 1))
         final_c = float(indoor_c[-1].mean())
-        row += len(indoor_c)
     hours = buildings.step_s / SECONDS_PER_HOUR
     return [
         _BELOW.total(sums_k[0] * hours, of),
@@ -92,3 +90,19 @@ def comfort_kpis(buildings: Recording, of: str = "") -> list[Kpi]:
         _OUTSIDE.total(np.count_nonzero(outside), of),
         _FINAL.total(final_c, of),
     ]
+
+
+def beyond_comfort_k(buildings: Recording) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Yield indoor temperatures and how far they are outside the limits, block by block.
+
+    Yields:
+        (time, building) in degrees Celsius; (2, time, building) in K: below and above, zero within
+        0.01 K.
+    """
+    limits_c = [buildings.values(limit.name)[:, np.newaxis] for limit in _LIMITS]
+    row = 0
+    for indoor_c in buildings.blocks(INDOOR_TEMPERATURE.name):
+        low_c, high_c = (limit_c[row : row + len(indoor_c)] for limit_c in limits_c)
+        beyond_k = np.stack([low_c - indoor_c, indoor_c - high_c])
+        yield indoor_c, np.where(beyond_k > _TOLERANCE_K, beyond_k, 0.0)
+        row += len(indoor_c)

@@ -12,6 +12,7 @@ from gridloom.controllers.telemetry import SOLVE_GAP, SOLVE_STATUS, SOLVE_TIME
 from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
 from gridloom.scenarios.results.record.layout import STEP_SIZE
 from gridloom.scenarios.results.recording import Recording
+from gridloom.scenarios.results.wall_times import WallTimes
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,6 +32,11 @@ _DECISION = Indicator(
 )
 _TOTAL = Indicator(
     name="decisions_wall_time_s", unit="s", group=_GROUP, label="computing time of all decisions"
+)
+_SOLVER = "solver"
+"""What controllers call it among the parts of their wall times."""
+_SOLVER_TIME = Indicator(
+    name="solver_wall_time_s", unit="s", group=_GROUP, label="computing time of the solver in all"
 )
 _SOLVE = Indicator(
     name="solve_wall_time_mean_s", unit="s", group=_GROUP, label="computing time a solve, mean"
@@ -82,9 +88,13 @@ def computing_time_kpis(record: "xr.DataTree") -> list[Kpi]:
     time of a solve is told as well.
     """
     controllers = controllers_of(record)
+    times = WallTimes.of(record.attrs)
     kpis: list[Kpi] = []
     for controller in controllers:
         of = controller.name if len(controllers) > 1 else ""
+        within = times.models.get(controller.name) if times else None
+        if within is not None and _SOLVER in within.parts_s:
+            kpis.append(_SOLVER_TIME.total(within.parts_s[_SOLVER], of))
         wall_time_s = record.attrs.get(_WALL_TIME.format(controller.name))
         if wall_time_s is not None:
             each_ms = _MS_PER_S * float(wall_time_s) / len(controller.start)

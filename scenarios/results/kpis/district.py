@@ -1,13 +1,20 @@
 """What a district exchanges with the world around it: all its connection points together."""
 
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from gridloom.scenarios.results.kpis.interval_means import means_between
 from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
 from gridloom.scenarios.results.kpis.window_means import window_means
+from gridloom.scenarios.results.recording import Recording
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.quantities import SECONDS_PER_HOUR
+from gridloom.simulators.signals import POWER
 
-_WINDOW_S = 900
+WINDOW_S = 900
 """Over which network operators bill peaks."""
 _GROUP = "Energy"
 _IMPORTED = Indicator(
@@ -41,10 +48,32 @@ def district_kpis(net_kw: FloatArray, step_s: int) -> list[Kpi]:
         step_s: seconds that each value holds.
     """
     hours = step_s / SECONDS_PER_HOUR
-    mean_kw = window_means([net_kw[:, np.newaxis]], step_s, _WINDOW_S)
+    mean_kw = window_means([net_kw[:, np.newaxis]], step_s, WINDOW_S)
     return [
         _IMPORTED.total(np.maximum(net_kw, 0.0).sum() * hours),
         _EXPORTED.total(np.maximum(-net_kw, 0.0).sum() * hours),
         _IMPORT_PEAK.total(max(float(mean_kw.max()), 0.0)),
         _EXPORT_PEAK.total(max(float(-mean_kw.min()), 0.0)),
     ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistrictPower:
+    """Power of all devices together, without the losses of their grid."""
+
+    edges: NDArray[np.datetime64]
+    """(interval + 1,), UTC; the last interval ends with the run."""
+    mean_kw: FloatArray
+    """(interval,), load convention."""
+
+
+def district_power(devices: Sequence[Recording]) -> DistrictPower:
+    """Return the mean power of all devices over 15 min, as long as all of them have values."""
+    end_s = min(len(device.start) * device.step_s for device in devices)
+    edges_s = np.minimum(np.arange(-(-end_s // WINDOW_S) + 1.0) * WINDOW_S, end_s)
+    mean_kw = np.zeros(len(edges_s) - 1)
+    for device in devices:
+        sums_kw = np.concatenate([np.nansum(b, axis=1) for b in device.blocks(POWER.name)])
+        mean_kw += means_between(sums_kw, device.step_s, edges_s)
+    edges = devices[0].start[0] + edges_s.astype("timedelta64[s]")
+    return DistrictPower(edges=edges, mean_kw=mean_kw)

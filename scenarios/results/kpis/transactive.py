@@ -8,6 +8,7 @@ import numpy as np
 from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
 from gridloom.scenarios.results.kpis.ledger import Ledger, bonuses_eur, gain_eur
 from gridloom.scenarios.results.kpis.negotiation import Negotiation
+from gridloom.scenarios.results.kpis.rounds import round_kpis
 from gridloom.simulators.model import FloatArray
 
 _GROUP = "Local market"
@@ -55,12 +56,6 @@ _REMAINING = Indicator(
     label="expected imbalance that remains after the negotiations",
     headline=True,
 )
-_ROUNDS = Indicator(
-    name="negotiation_rounds_mean", unit="1", group="Coordination", label="rounds, mean"
-)
-_MOST_ROUNDS = Indicator(
-    name="negotiation_rounds_max", unit="1", group="Coordination", label="rounds, most"
-)
 
 
 def transactive_kpis(negotiation: Negotiation, ledger: Ledger) -> list[Kpi]:
@@ -89,8 +84,7 @@ def transactive_kpis(negotiation: Negotiation, ledger: Ledger) -> list[Kpi]:
         *_parts(_PAYMENT, ledger.payers, ledger.paid_eur.sum(axis=0)),
         *_parts(_RECEIVED, [party.name for party in parties], bonus_eur),
         *(_GAIN.part(gain_eur(negotiation, p).sum(), p.name) for p in parties if not p.is_flexible),
-        _ROUNDS.total(negotiation.rounds.mean()),
-        _MOST_ROUNDS.total(negotiation.rounds.max()),
+        *round_kpis(negotiation.rounds),
     ]
 
 

@@ -307,3 +307,136 @@ def build_negotiated() -> RecordBuilder:
         return xr.DataTree.from_dict({"/": root, **groups})
 
     return build
+
+
+QUARTER_S = 900
+NETS = ["community", "trafo", "A", "trafo, other"]
+
+
+def _quarters(
+    variables: Mapping[str, Any], model_type: str, step_s: int = QUARTER_S, role: str = "simulator"
+) -> xr.Dataset:
+    """Return a group of a record over four quarters of an hour."""
+    time = START + np.arange(0, 4 * QUARTER_S, step_s) * np.timedelta64(1, "s")
+    return xr.Dataset(
+        {**variables, "time": ("time", time)},
+        attrs={"role": role, "model_type": model_type, "step_size_s": step_s},
+    )
+
+
+def _drive() -> xr.Dataset:
+    """Nets: A (H1, H2; 4 kW) and the rest (H3) within trafo (10 kW), within the community."""
+    trafo, feeder = np.array([4.0, 10.0, 8.0, -1.0]), np.array([2.0, 4.0, 3.0, 2.0])
+    congestion = np.zeros((4, 4))
+    congestion[:, 1], congestion[:, 2] = [0, 40, 20, -8], [0, 100, 0, 0]
+    price = np.array([80.0, 200, 250, 80])
+    nets = [price, price + congestion[:, 1], price + congestion.sum(axis=1), price]
+    prognosis = [[3.0, 15, 12, -12], [3, 15, 12, -12], [2, 7, 3, 2], [1, 8, 9, -14]]
+    by_round = np.full((3, 4, 6), np.nan)
+    by_round[0, :, 0], by_round[1, :, 0] = 2.0, 1.0  # residual and change of the first round
+    by_round[0, 0, 1:4], by_round[1, 0, 1:4] = [1.0, 0.5, 0.1], [0.8, 0.4, 0.2]
+    by_round[2, :, 1], by_round[2, 0] = 0.002, [np.nan] * 4 + [0.3, np.nan]
+    limit = [np.inf, 10.0, 4.0, np.inf]
+    return _quarters(
+        {
+            "negotiation_rounds": ("time", [12.0, 3.0, 5.0, 3.0]),
+            "net_price_eur_per_mwh": (
+                ("time", "nested_net", "interval_ahead_s"),
+                np.stack([np.array(nets).T, np.full((4, 4), 999.0)], axis=2),
+            ),
+            "planned_power_kw": (
+                ("time", "nested_net"),
+                np.column_stack([trafo, trafo, feeder, trafo - feeder]),
+            ),
+            "congestion_price_eur_per_mwh": (("time", "nested_net"), congestion),
+            "prognosis_power_kw": (("time", "nested_net"), np.array(prognosis).T),
+            "certified_gap": ("time", [0.01, 0.002, np.nan, 0.004]),
+            "planned_overload_kw": ("time", [0.0, 0.3, 0.0, 0.0]),
+            "round_residual_kw": (("time", "round"), by_round[0]),
+            "round_change_kw": (("time", "round"), by_round[1]),
+            "round_gap": (("time", "round"), by_round[2]),
+            "nested_net": NETS,
+            "limit_kw": ("nested_net", limit),
+            "parent": ("nested_net", [-1, 0, 1, 1]),
+            "connection_point": ["H1", "H2", "H3"],
+            "net_of_connection_point": ("connection_point", [2, 2, 3]),
+        },
+        "drive",
+        role="controller",
+    )
+
+
+def _tariff(factor: float) -> xr.Dataset:
+    return _quarters(
+        {
+            "cost_eur": ("time", factor * np.array([0.5, 1.0, 1.5, 2.0])),
+            "period_start_s": ("settlement_period", [0, 900, 1800, 2700]),
+            "period_stop_s": ("settlement_period", [900, 1800, 2700, 3600]),
+            "tariff_import_eur_per_mwh": ("settlement_period", [300.0, 250, 250, 300]),
+            "tariff_export_eur_per_mwh": ("settlement_period", [80.0, 80, 80, 80]),
+        },
+        "tariff",
+    )
+
+
+def _heat_pumps() -> xr.Dataset:
+    """Two buildings, limits 20 and 22 degrees: the second is once 0.4 K too cold."""
+    return _quarters(
+        {
+            "power_kw": (("time", "heat_pump"), np.zeros((4, 2))),
+            "heat_pump": ["H1", "H3"],
+            "indoor_temperature_c": (
+                ("time", "heat_pump"),
+                [[20.5, 21.0], [20.4, 20.2], [20.3, 19.6], [20.2, 20.0]],
+            ),
+            "temperature_limit_low_c": ("time", np.full(4, 20.0)),
+            "temperature_limit_high_c": ("time", np.full(4, 22.0)),
+            "outdoor_temperature_c": ("time", [5.0, 4.0, 3.0, 2.0]),
+        },
+        "heat_pump",
+    )
+
+
+@pytest.fixture(scope="session")
+def build_district() -> RecordBuilder:
+    """Make the record of a district over four quarters of an hour, of which all is known.
+
+    Into A flow 2, 5, 3, 2 kW, into trafo 4, 12, 8, -1 kW; planned were 2, 4, 3, 2 and 4, 10, 8, -1.
+    H4 belongs to no net and draws 7 kW. Costs at the tariff are 2 EUR times a factor.
+    """
+
+    def build(
+        variant: str = "congestion", *, cost: float = 1.0, algorithm: str = "tree_sharing"
+    ) -> xr.DataTree:
+        houses = np.tile([[0.0, 1.0, 2.5, 7.0], [2.0, 1.0, 1.5, 7.0]], (4, 1))
+        vehicles = np.array([[0.0, 0.0], [3.0, 5.0], [1.0, 3.0], [0.0, -5.0]])
+        groups = {
+            "load": _quarters(
+                {
+                    "power_kw": (("time", "load"), houses),
+                    "load": ["H1", "H2", "H3", "H4"],
+                },
+                "load",
+                step_s=450,
+            ),
+            "ev": _quarters(
+                {
+                    "power_kw": (("time", "charging_point"), vehicles),
+                    "charging_point": ["c1", "c2"],
+                    "charging_point_connection_point": ("charging_point", ["H1", "H3"]),
+                },
+                "ev_fleet",
+            ),
+            "heat_pump": _heat_pumps(),
+            "tariff": _tariff(cost),
+        }
+        controllers: dict[str, Any] = {"ev_agent": {"type": "basic", "controls": "ev"}}
+        if variant != "uncontrolled":
+            groups["drive"] = _drive()
+            controllers["drive"] = {"type": "drive", "controls": "tariff", "algorithm": algorithm}
+        scenario = SCENARIO | {"duration": "1h", "variant": variant, "controllers": controllers}
+        attributes = ATTRIBUTES | {"variant": variant, "scenario": json.dumps(scenario)}
+        root = xr.Dataset({"run_status": np.int8(1)}, attrs=attributes | {"digest": variant})
+        return xr.DataTree.from_dict({"/": root, **groups})
+
+    return build

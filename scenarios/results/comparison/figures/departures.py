@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from gridloom.scenarios.results.comparison.comparison import Comparison
 from gridloom.scenarios.results.comparison.figures.looks import (
@@ -15,11 +16,13 @@ from gridloom.scenarios.results.comparison.figures.looks import (
 from gridloom.scenarios.results.figures.style import INK, ReportFigure, svg_bytes
 from gridloom.scenarios.results.recording import Recording
 from gridloom.scenarios.results.session_ends import SessionEnds, session_ends
-from gridloom.scenarios.results.wording import counted
+from gridloom.scenarios.results.wording import LocalTime, counted
 from gridloom.simulators.model import FloatArray
 
 _DODGE = 0.6
 """Width that the markers of one session share."""
+_LEAST_RANGE_PERCENT = 10.0
+"""Of the vertical axis: what vehicles have beyond their requirement may be but rounding."""
 _MOST_TICKS = 60
 _CHARACTERS = 110
 """That fit side by side below the plot."""
@@ -84,13 +87,20 @@ def _departures(comparison: Comparison, fleet: str) -> _Departures | None:
         if np.array_equal(ends.departed, first.departed)
     }
     return _Departures(
-        times=[comparison.reference.parts.clock.clock(at)[:-3] for at in departed_at],
+        times=_times(comparison.reference.parts.clock, departed_at),
         required=first.required[first.departed][order],
         state_of_charge={
             label: ends.state_of_charge[ends.departed][order] for label, ends in same.items()
         },
         missed={label: int((ends.missing_kwh > 0).sum()) for label, ends in same.items()},
     )
+
+
+def _times(clock: LocalTime, departed_at: NDArray[np.datetime64]) -> list[str]:
+    """Write when vehicles left: the time of day, with the date unless it is the same for all."""
+    days = np.unique(clock.local(departed_at).astype("datetime64[D]"))
+    times = [clock.clock(at)[:-3] for at in departed_at]
+    return [time[-len("hh:mm") :] for time in times] if len(days) == 1 else times
 
 
 def _title(departures: _Departures) -> str:
@@ -135,6 +145,9 @@ def _draw(departures: _Departures, looks: Mapping[str, Look]) -> bytes:
     _time_ticks(axes, departures.times)
     axes.set_ylabel("state of charge at departure (%)")
     axes.margins(y=0.1)
+    low, high = axes.get_ylim()
+    room = max(0.0, _LEAST_RANGE_PERCENT - (high - low)) / 2
+    axes.set_ylim(low - room, high + room)
     scheme_legend(axes)
     return svg_bytes(figure)
 

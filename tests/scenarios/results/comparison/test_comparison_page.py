@@ -135,7 +135,7 @@ def test_numbers_stand_side_by_side(whole: Any, write: Any) -> None:
     assert (
         "Certified lower bounds of J: −0.1 EUR with speculation on known prices (a proof)" in text
     )
-    assert "Ratios and gaps refer to 'basic', whose controllers charge without coordination" in text
+    assert "Ratios and gaps refer to 'basic', whose devices nobody coordinates" in text
     assert "97.5 EUR/MWh" in text
 
 
