@@ -98,8 +98,10 @@ def _scatter(
     at = 0
     for stay in range(first[device], first[device + 1]):
         since, until = window[0, stay], window[1, stay]
-        profile[since:until] = course[FLOW, at : at + until - since]
-        at += until - since
+        power, row = course[FLOW, at : at + until - since], profile[since:until]
+        for t in range(len(row)):
+            row[t] = power[t]
+        at += len(row)
 
 
 @compiled
@@ -176,8 +178,6 @@ def respond(
             cell = _battery(scalars, device, wear, course[HIGHEST, max(count - 1, 0)])
             guess = recall(device, points, remembered, count, cell.zone, marks, values)
             found, page = solve(cell, count, course, marks, values, guess)
-            if found == 0:
-                found, page = solve(cell, count, course, marks, values, 0)
             remember(device, points, remembered, marks, values, page, found)
             answer(cell, course, padded(count))
             _scatter(device, first, window, course, row)

@@ -116,8 +116,6 @@ def respond(
             pump = _pump(scalars, device, course)
             guess = recall(device, points, remembered, intervals, 0.0, marks, values)
             found, page = solve(pump, intervals, course, marks, values, guess)
-            if found == 0:
-                found, page = solve(pump, intervals, course, marks, values, 0)
             remember(device, points, remembered, marks, values, page, found)
             answer(pump, course, padded(intervals))
             for t in range(intervals):

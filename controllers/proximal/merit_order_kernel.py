@@ -46,39 +46,49 @@ def _insert(
 
 @compiled
 def _refuse(
-    offers: FloatArray, book: IntArray, head: int, tail: int, spare: float
+    offers: FloatArray, book: IntArray, head: int, tail: int, most: float, high: float
 ) -> tuple[int, float]:
-    """Refuse the most expensive offers, as much as is to spare; return the tail, what is left."""
-    while spare > 0.0 and tail > head:
+    """Refuse the most expensive offers while the state may rise too high; return tail and most."""
+    while most > high and tail > head:
         offer = book[tail - 1]
-        amount = offers[AMOUNT, offer]
+        amount, spare = offers[AMOUNT, offer], most - high
         if amount > spare:
             offers[POWER, offer] *= (amount - spare) / amount
             offers[AMOUNT, offer] = amount - spare
-            return tail, 0.0
-        spare -= amount
+            return tail, high
+        most -= amount
         tail -= 1
-    return tail, spare
+    return tail, most
 
 
 @compiled
 def _take(
-    offers: FloatArray, book: IntArray, head: int, tail: int, gap: float
+    offers: FloatArray, book: IntArray, head: int, tail: int, least: float, low: float
 ) -> tuple[int, float]:
-    """Take the cheapest offers, as much as is missing; return the head, what is still missing."""
-    while gap > 0.0 and head < tail:
+    """Take the cheapest offers while the state may fall too low; return head and least."""
+    while least < low and head < tail:
         offer = book[head]
-        amount, power = offers[AMOUNT, offer], offers[POWER, offer]
+        amount, power, gap = offers[AMOUNT, offer], offers[POWER, offer], low - least
         if amount > gap:
             share = gap / amount
             offers[TAKEN, offer] += power * share
-            offers[AMOUNT, offer] = amount - gap
             offers[POWER, offer] = power * (1.0 - share)
-            return head, 0.0
+            offers[AMOUNT, offer] = amount - gap
+            return head, low
         offers[TAKEN, offer] += power
-        gap -= amount
+        least += amount
         head += 1
-    return head, gap
+    return head, least
+
+
+@compiled
+def _take_paying(
+    offers: FloatArray, book: IntArray, prices: FloatArray, head: int, tail: int
+) -> None:
+    """Take the offers that are left and pay for themselves."""
+    for at in range(head, tail):
+        if prices[at] < 0.0:
+            offers[TAKEN, book[at]] += offers[POWER, book[at]]
 
 
 @compiled
@@ -104,30 +114,23 @@ def dispatch(
     """
     kinds, room = offers.shape[1], offers.shape[2]
     numbered = offers.reshape(4, kinds * room)
-    numbered[TAKEN] = 0.0
-    head, tail = 0, 0
+    head, tail = np.int64(0), np.int64(0)
     least = most = initial
     for t in range(count):
         least += course[FLOW, t]
         most += course[FLOW, t]
         for kind in range(kinds):
+            offers[TAKEN, kind, t] = 0.0
             if offers[AMOUNT, kind, t] > 0.0:
                 _insert(book, prices, head, tail, kind * room + t, offers[PRICE, kind, t])
                 most += offers[AMOUNT, kind, t]
                 tail += 1
         low = course[LOWEST, t] * course[WEIGHT, t]
         high = course[HIGHEST, t] * course[WEIGHT, t]
-        if most > high:
-            tail, over = _refuse(numbered, book, head, tail, most - high)
-            most = high + over
-        if least < low:
-            head, under = _take(numbered, book, head, tail, low - least)
-            least = low - under
-    for at in range(head, tail):
-        if prices[at] < 0.0:
-            numbered[TAKEN, book[at]] += numbered[POWER, book[at]]
+        tail, most = _refuse(numbered, book, head, tail, most, high)
+        head, least = _take(numbered, book, head, tail, least, low)
+    _take_paying(numbered, book, prices, head, tail)
     for t in range(count):
-        course[FLOW, t] = offers[TAKEN, 0, t]
-    for kind in range(1, kinds):
-        for t in range(count):
+        course[FLOW, t] = 0.0
+        for kind in range(kinds):
             course[FLOW, t] += offers[TAKEN, kind, t]

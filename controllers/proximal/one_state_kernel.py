@@ -229,33 +229,32 @@ def solve(
         course: with all set that is given.
         marks: with the next one, the segments of a guess, on page 0.
         values: see there.
-        guessed: segments of the guess; 0 for none, where the optimum is found without any.
+        guessed: segments of the guess, 0 for none.
 
     Returns:
-        Number of segments, 0 if the guess leads nowhere; their page.
+        Number of segments; their page.
     """
     beyond, rated, tolerance = device.zone, device.charge + device.discharge, device.tolerance
-    known, page = guessed, 0
-    if guessed == 0:
-        put(marks, values, page, 0, count, FREE, beyond)
-        known = 1
-    first, after = 0, known
-    for _ in range(_WARM_TRIALS if guessed else _TRIALS):
+    known, page, first, after = guessed, np.int64(0), np.int64(0), guessed
+    for trial in range(_TRIALS):
+        if known == 0 or (guessed > 0 and trial == _WARM_TRIALS):
+            guessed, known, first, after = 0, 1, np.int64(0), 1
+            put(marks, values, page, first, count, np.int64(FREE), beyond)
         _evaluate(device, course, marks, values, page, first, after)
         first, after = improve(marks, values, page, first, after, tolerance, rated, course, EFFECT)
         if first < after:
             continue
         wrong = 0
-        if guessed:
+        if guessed > 0:
             limit = _SIGN_TOLERANCE * rated
             wrong = wrong_signs(marks, values, page, known, beyond, limit, course, EFFECT)
         if wrong == 0 and not _violations(course, count, 2.0 * tolerance):
-            return known, page
+            break
         known, first, after = revise(
             marks, values, page, known, beyond, 2.0 * tolerance, course, _ROWS
         )
         page = 1 - page
-    return 0, page
+    return known, page
 
 
 @compiled
@@ -279,14 +278,14 @@ def recall(
         marks: with the next one, is set on page 0.
         values: see there.
     """
-    known, end = 0, 0
+    known, end, page = np.int64(0), np.int64(0), np.int64(0)
     while known < points.shape[1] and points[device, known] != 0:
-        end = abs(points[device, known])
-        kind = 1 if points[device, known] > 0 else -1
-        put(marks, values, 0, known, end, kind, float(levels[device, known]))
+        point = np.int64(points[device, known])
+        end = abs(point)
+        put(marks, values, page, known, end, np.sign(point), np.float64(levels[device, known]))
         known += 1
     if 0 < end < count:
-        put(marks, values, 0, known, count, FREE, beyond)
+        put(marks, values, page, known, count, np.int64(FREE), beyond)
         known += 1
     return known
 

@@ -161,7 +161,7 @@ def revise(
     Returns:
         Number of revised segments, the first one that is another, and that after the last one.
     """
-    new, made, start = 1 - page, 0, 0
+    new, made, start = 1 - page, np.int64(0), np.int64(0)
     first, after, joined = -1, 0, False
     for at in range(count):
         end, kind = marks[page, END, at], marks[page, KIND, at]
