@@ -19,6 +19,11 @@ from gridloom.simulators.model import FloatArray
 _FAR_APART = 10.0
 """Ratio of what is missed to what moves, beyond which the penalty is changed."""
 _STEP = 2.0
+_LIKELY = 2.0
+"""Times the gap: estimates above it have hardly ever hidden a plan that was good enough. To ask for
+a bound costs devices with a state several times as much as a target."""
+_AT_LATEST = 5
+"""Times as many rounds, a bound is asked for whatever the estimate."""
 
 
 class Method(Protocol):
@@ -144,9 +149,13 @@ class NegotiatedPlan:
         self._method.take(drawn_kw)
         self._look_at(drawn_kw, contracts_eur)
         self._since += 1
-        if self._since >= self._every or self._estimate() < self._promising:
+        estimate, due = self._estimate(), self._since % self._every == 0
+        may_be_good = estimate < self._promising or (due and estimate < _LIKELY * self._gap)
+        if may_be_good or self._since >= _AT_LATEST * self._every:
             self._asked_for_bound = True
             self._bound_price = self._method.price
+        elif due:
+            self._adapt_penalty()
 
     def _look_at(self, drawn_kw: FloatArray, contracts_eur: float) -> None:
         self._drawn_kw = drawn_kw

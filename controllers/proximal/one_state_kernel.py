@@ -254,6 +254,8 @@ def solve(
             marks, values, page, known, beyond, 2.0 * tolerance, course, _ROWS
         )
         page = 1 - page
+        if first < 0:  # nothing left to split or join: what is missed is rounding
+            break
     return known, page
 
 
