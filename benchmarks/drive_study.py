@@ -105,7 +105,11 @@ def kpis(job: Job) -> dict[str, float]:
     """Run one co-simulation unless it is complete; return the KPIs of the study."""
     document = read_scenario(SCENARIO, [f"seed={job.seed}", *job.overrides])
     done = run_variant(document, job.variant, job.out)
-    values = {kpi.name: kpi.value for kpi in done.kpis if not kpi.of or kpi.of == "community"}
+    values: dict[str, float] = {}
+    for kpi in done.kpis:
+        if kpi.of in ("", "community", "drive", "mcu"):
+            values.setdefault(kpi.name, kpi.value)
+    values["wall_time_s"] = done.wall_time_s
     return {name: values[name] for name in COLUMNS if name in values}
 
 

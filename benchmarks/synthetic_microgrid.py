@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 
 from gridloom.controllers.controller import ControlContext
-from gridloom.controllers.negotiation.agent import REQUEST, Agent
+from gridloom.controllers.negotiation.agent import Agent
 from gridloom.controllers.negotiation.inflexible import InflexibleAgent
 from gridloom.controllers.negotiation.messages import FlexibilityRequest
 from gridloom.controllers.negotiation.signals import (
     OFFER_POWER,
     ORDER_POWER,
     REQUEST_ARRIVES,
+    REQUEST_BUYING_PRICE,
+    REQUEST_SELLING_PRICE,
 )
 from gridloom.controllers.transactive.ev_agent import EvAgent
 from gridloom.controllers.transactive.flexible_load_agent import FlexibleLoadAgent
@@ -185,7 +187,8 @@ class Microgrid:
 
     @staticmethod
     def _message(time: int, number: int, request: Outputs) -> FlexibilityRequest:
-        buying, selling, _ = (request[signal.name][0] for signal in REQUEST)
+        prices = (REQUEST_BUYING_PRICE, REQUEST_SELLING_PRICE)
+        buying, selling = (request[signal.name][0] for signal in prices)
         return FlexibilityRequest(
             round=number,
             start_s=time,

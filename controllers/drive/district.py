@@ -120,7 +120,7 @@ def negotiate(
         district: nets, prices, and what is drawn besides.
         devices: who answers.
         rigour: how good the plan shall be.
-        max_rounds: after which it ends anyway.
+        max_rounds: after which the next bound ends it anyway.
         method: `TreeSharing` or `MessagePassing`; partial with prices to ``start`` with, such as
             those of the last negotiation: devices begin with their last profiles anyway.
         note: told of each round.
@@ -132,8 +132,8 @@ def negotiate(
     offered = devices.offered(*district.fixed_kw.shape)
     drawn_kw = offered.power_kw + district.fixed_kw
     plan.begin(drawn_kw, district.fixed_kw, float(offered.cost_eur.sum()))
-    rounds = 0
-    while not plan.is_good and rounds < max_rounds:
+    rounds, for_bound = 0, False
+    while not plan.is_good and (rounds < max_rounds or not for_bound):
         for_bound = plan.asks_for_bound
         totals = devices.answer(_request(plan.ask(), plan.penalty))
         answered_kw = totals.power_kw + district.fixed_kw
@@ -142,7 +142,7 @@ def negotiate(
         rounds += 1
         note(rounds, plan)
     certificate = plan.certificate
-    assert certificate is not None  # noqa: S101 -- it is looked at before it is found good
+    assert certificate is not None  # noqa: S101 -- a bound was the last that was asked for
     return Negotiated(certificate=certificate, rounds=rounds, drawn_kw=drawn_kw, price=plan.price)
 
 

@@ -7,6 +7,7 @@ same to the last bit however many parts there are, and wherever they are.
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pickle import loads
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -77,10 +78,13 @@ class DaskDevices:
         Raises:
             ValueError: two parts have devices at the same leaf.
         """
-        workers = sorted(client.scheduler_info(n_workers=-1)["workers"])
+        # Dask is an extra.
+        from distributed.protocol.pickle import dumps
+
+        workers = sorted(client.nthreads())  # type: ignore[no-untyped-call]
         homes = [workers[number % len(workers)] for number in range(len(builds))]
         made = [
-            client.submit(_Part, build, actor=True, workers=[home], pure=False)
+            client.submit(_Part, dumps(build), actor=True, workers=[home], pure=False)
             for build, home in zip(builds, homes, strict=True)
         ]
         self._parts: list[Any] = [part.result() for part in made]
@@ -125,9 +129,14 @@ class DaskDevices:
 
 
 class _Part:
-    """Devices in a worker: an actor. Leaves are numbered within the part."""
+    """Devices in a worker: an actor. Leaves are numbered within the part.
 
-    def __init__(self, build: Build) -> None:
+    Arrays as Dask sends them are read-only, for which kernels would be compiled anew, and round
+    otherwise. Therefore what builds the devices comes pickled, and prices are copied.
+    """
+
+    def __init__(self, pickled: bytes) -> None:
+        build: Build = loads(pickled)  # noqa: S301 -- Dask itself does nothing else
         shares = build()
         self._leaves = np.unique(np.concatenate([share.leaf for share in shares]))
         self._devices = LocalDevices(
@@ -151,7 +160,7 @@ class _Part:
     ) -> tuple[FloatArray, FloatArray]:
         """Return what the leaves draw, (leaf, interval), and what contracts grant, (leaf,)."""
         request = ProximalRequest(
-            price_eur_per_kw=price, target_kw=target_kw, penalty_eur_per_kw2=penalty
+            price_eur_per_kw=price.copy(), target_kw=target_kw.copy(), penalty_eur_per_kw2=penalty
         )
         totals = self._devices.answer(request)
         return totals.power_kw, totals.cost_eur

@@ -19,6 +19,7 @@ from gridloom.controllers.controller import (
 )
 from gridloom.controllers.negotiation.channel import Mask
 from gridloom.controllers.negotiation.messages import FlexibilityRequest, Requests
+from gridloom.controllers.negotiation.ports import agents_ports
 from gridloom.controllers.negotiation.signals import (
     OFFER_POWER,
     ORDER_POWER,
@@ -44,9 +45,6 @@ from gridloom.simulators.model import (
 )
 from gridloom.simulators.quantities import format_duration
 from gridloom.simulators.signals import POWER, Signal
-
-REQUEST = (REQUEST_BUYING_PRICE, REQUEST_SELLING_PRICE, REQUEST_TARGET)
-"""What a net tells all its agents in a request, an interval each."""
 
 
 class AgentConfig(ControllerConfig):
@@ -219,54 +217,8 @@ class Agent(Controller):
     @override
     def ports(self) -> tuple[Port, ...]:
         told = Port(signal=SCHEDULED_POWER, direction=Direction.OUTPUT, elements=self.agents)
-        return (*super().ports, told, *self._negotiated())
-
-    def _negotiated(self) -> tuple[Port, ...]:
-        """Return the ports of the negotiation, if there is one."""
-        if self.terms is None:
-            return ()
-        nets, horizon = self.terms.nets, (self.terms.horizon,)
-        requested = (
-            Port(
-                signal=signal,
-                direction=Direction.INPUT,
-                elements=nets,
-                dimensions=horizon,
-                in_rounds=True,
-                required=False,
-            )
-            for signal in REQUEST
-        )
-        apiece = (
-            Port(
-                signal=signal,
-                direction=Direction.INPUT,
-                elements=nets,
-                in_rounds=True,
-                required=False,
-            )
-            for signal in (REQUEST_PENALTY, REQUEST_ROUND)
-        )
-        arrives = Port(
-            signal=REQUEST_ARRIVES,
-            direction=Direction.INPUT,
-            elements=self.agents,
-            in_rounds=True,
-        )
-        offer = Port(
-            signal=OFFER_POWER,
-            direction=Direction.OUTPUT,
-            elements=self.agents,
-            dimensions=horizon,
-            in_rounds=True,
-        )
-        order = Port(
-            signal=ORDER_POWER,
-            direction=Direction.INPUT,
-            elements=self.agents,
-            dimensions=horizon,
-        )
-        return (*requested, *apiece, arrives, offer, order)
+        talking = () if self.terms is None else agents_ports(self.terms, self.agents)
+        return (*super().ports, told, *talking)
 
     @override
     def listens_to(self, source: str, signal: Signal) -> bool:

@@ -19,7 +19,7 @@ from gridloom.controllers.controller import (
     Observation,
     Setpoints,
 )
-from gridloom.controllers.negotiation.agent import REQUEST, Agent
+from gridloom.controllers.negotiation.agent import Agent
 from gridloom.controllers.negotiation.channel import Channel, ChannelConfig, Mask
 from gridloom.controllers.negotiation.messages import (
     FlexibilityOffer,
@@ -27,6 +27,7 @@ from gridloom.controllers.negotiation.messages import (
     FlexibilityRequest,
     Requests,
 )
+from gridloom.controllers.negotiation.ports import coordinators_ports
 from gridloom.controllers.negotiation.signals import (
     OFFER_POWER,
     ORDER_POWER,
@@ -194,35 +195,12 @@ class Coordinator(Controller):
     @property
     @override
     def ports(self) -> tuple[Port, ...]:
-        asked, answered = Direction.OUTPUT, Direction.INPUT
-        nets, horizon = self.terms.nets, (self.terms.horizon,)
-        requested = (
-            Port(signal=s, direction=asked, elements=nets, dimensions=horizon, in_rounds=True)
-            for s in REQUEST
-        )
         return (
             *super().ports,
             Port(signal=ROUNDS, direction=Direction.OUTPUT),
             Port(signal=MESSAGES, direction=Direction.OUTPUT, elements=self.agents),
             Port(signal=MESSAGE_BYTES, direction=Direction.OUTPUT, elements=self.agents),
-            *requested,
-            Port(signal=REQUEST_PENALTY, direction=asked, elements=nets, in_rounds=True),
-            Port(signal=REQUEST_ROUND, direction=asked, elements=nets, in_rounds=True),
-            Port(signal=REQUEST_ARRIVES, direction=asked, elements=self.agents, in_rounds=True),
-            Port(
-                signal=OFFER_POWER,
-                direction=answered,
-                elements=self.agents,
-                dimensions=horizon,
-                in_rounds=True,
-            ),
-            Port(
-                signal=ORDER_POWER,
-                direction=Direction.OUTPUT,
-                elements=self.agents,
-                dimensions=horizon,
-                recorded=False,
-            ),
+            *coordinators_ports(self.terms, self.agents),
         )
 
     @override

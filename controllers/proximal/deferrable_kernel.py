@@ -6,7 +6,7 @@ from gridloom.controllers.proximal.compiled import compiled
 from gridloom.controllers.proximal.population import BoolArray, IntArray
 from gridloom.simulators.model import FloatArray
 
-_TOLERANCE = 1e-12
+_TOLERANCE = 1e-14
 """Of an answer, relative to the rated power and the level."""
 _TRIALS = 200
 _NEWTON_STEPS = 8

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridloom.controllers.proximal.compiled import compiled
+from gridloom.controllers.proximal.memory_kernel import recall, remember
 from gridloom.controllers.proximal.merit_order_kernel import AMOUNT, POWER, PRICE, dispatch
 from gridloom.controllers.proximal.one_state_kernel import (
     DRIFT,
@@ -17,8 +18,6 @@ from gridloom.controllers.proximal.one_state_kernel import (
     Device,
     answer,
     padded,
-    recall,
-    remember,
     solve,
     workplace,
 )

@@ -114,7 +114,7 @@ def dispatch(
     """
     kinds, room = offers.shape[1], offers.shape[2]
     numbered = offers.reshape(4, kinds * room)
-    head, tail = np.int64(0), np.int64(0)
+    head = tail = int(np.int64(0))  # no literal, for which all would be compiled once more
     least = most = initial
     for t in range(count):
         least += course[FLOW, t]

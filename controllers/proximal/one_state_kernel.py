@@ -10,7 +10,6 @@ on the last state over the level, state at the end.
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gridloom.controllers.proximal.compiled import compiled
 from gridloom.controllers.proximal.population import IntArray
@@ -235,11 +234,12 @@ def solve(
         Number of segments; their page.
     """
     beyond, rated, tolerance = device.zone, device.charge + device.discharge, device.tolerance
-    known, page, first, after = guessed, np.int64(0), np.int64(0), guessed
+    zero = int(np.int64(0))  # no literal, for which all would be compiled once more
+    known, page, first, after = guessed, zero, zero, guessed
     for trial in range(_TRIALS):
         if known == 0 or (guessed > 0 and trial == _WARM_TRIALS):
-            guessed, known, first, after = 0, 1, np.int64(0), 1
-            put(marks, values, page, first, count, np.int64(FREE), beyond)
+            guessed, known, first, after = 0, 1, zero, 1
+            put(marks, values, page, zero, count, int(np.int64(FREE)), beyond)
         _evaluate(device, course, marks, values, page, first, after)
         first, after = improve(marks, values, page, first, after, tolerance, rated, course, EFFECT)
         if first < after:
@@ -257,57 +257,3 @@ def solve(
         if first < 0:  # nothing left to split or join: what is missed is rounding
             break
     return known, page
-
-
-@compiled
-def recall(
-    device: int,
-    points: NDArray[np.int16],
-    levels: NDArray[np.float32],
-    count: int,
-    beyond: float,
-    marks: IntArray,
-    values: FloatArray,
-) -> int:
-    """Set the segments as they were; return how many, 0 if nothing is known.
-
-    Args:
-        device: number of the device.
-        points: (N, K), ends of segments, negative for the lower bound, then 0.
-        levels: (N, K), of the segments.
-        count: intervals.
-        beyond: level after the end.
-        marks: with the next one, is set on page 0.
-        values: see there.
-    """
-    known, end, page = np.int64(0), np.int64(0), np.int64(0)
-    while known < points.shape[1] and points[device, known] != 0:
-        point = np.int64(points[device, known])
-        end = abs(point)
-        put(marks, values, page, known, end, np.sign(point), np.float64(levels[device, known]))
-        known += 1
-    if 0 < end < count:
-        put(marks, values, page, known, count, np.int64(FREE), beyond)
-        known += 1
-    return known
-
-
-@compiled
-def remember(
-    device: int,
-    points: NDArray[np.int16],
-    levels: NDArray[np.float32],
-    marks: IntArray,
-    values: FloatArray,
-    page: int,
-    known: int,
-) -> None:
-    """Keep the segments, if there is room; see `recall`."""
-    tight = known - (known > 0 and marks[page, KIND, known - 1] == FREE)
-    if tight > points.shape[1]:
-        tight = 0
-    for at in range(tight):
-        points[device, at] = marks[page, END, at] * marks[page, KIND, at]
-        levels[device, at] = values[page, LEVEL, at]
-    if tight < points.shape[1]:
-        points[device, tight] = 0

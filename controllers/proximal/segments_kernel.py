@@ -161,7 +161,8 @@ def revise(
     Returns:
         Number of revised segments, the first one that is another, and that after the last one.
     """
-    new, made, start = 1 - page, np.int64(0), np.int64(0)
+    new = 1 - page
+    made = start = int(np.int64(0))  # no literal, for which all would be compiled once more
     first, after, joined = -1, 0, False
     for at in range(count):
         end, kind = marks[page, END, at], marks[page, KIND, at]
