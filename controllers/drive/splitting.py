@@ -49,11 +49,12 @@ def split(
     # Kernels take a while to load, and many scenarios do without.
     from gridloom.controllers.drive import splitting_kernels
 
-    shape = (len(tree), centre_kw.shape[1])
+    # Intervals do not depend on each other: what belongs to one lies together.
+    shape = (centre_kw.shape[1], len(tree))
     drawn_kw = np.zeros(shape)
-    price = np.zeros(shape) if start is None else start.copy()
+    price = np.zeros(shape) if start is None else start.T.copy()
     splitting_kernels.split(
-        np.ascontiguousarray(centre_kw),
+        np.ascontiguousarray(centre_kw.T),
         slope,
         prices.buying,
         prices.selling,
@@ -66,4 +67,7 @@ def split(
         drawn_kw,
         price,
     )
-    return Split(leaf_kw=drawn_kw[tree.leaves], price=price)
+    return Split(
+        leaf_kw=np.ascontiguousarray(drawn_kw.T[tree.leaves]),
+        price=np.ascontiguousarray(price.T),
+    )

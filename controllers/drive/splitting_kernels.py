@@ -11,43 +11,42 @@ _NEWTON = 60
 
 @njit(cache=True, nogil=True)
 def _respond(
-    first: int, last: int, price: float, t: int, most: float,
-    parent: Any, leaf: Any, slope: Any, centre: Any, low: Any, high: Any, drawn: Any,
+    first: int, last: int, price: float, most: float,
+    parent: Any, leaf: Any, slope: Any, centre: Any, low: Any, high: Any, drawn: Any, steep: Any,
 ) -> tuple[float, float]:  # fmt: skip
     """Let the nets [first, last) respond to one price at their top.
 
-    Fills ``drawn[net, t]``, what each would draw before its own limits, and returns that of the
+    Fills ``drawn[net]``, what each would draw before its own limits, and returns that of the
     first net with its derivative by the price. A leaf that no price up to ``most`` above brings
     within its limits draws what it draws at that price; what an inner net then draws beyond its
     limits is not counted above it.
     """
-    steep = np.zeros(last - first)
     for net in range(first, last):
-        drawn[net, t] = 0.0
+        drawn[net] = steep[net] = 0.0
     for net in range(last - 1, first - 1, -1):
         here = leaf[net]
         if here >= 0:
-            drawn[net, t] = centre[here, t] - slope[here] * price
-            steep[net - first] = -slope[here]
+            drawn[net] = centre[here] - slope[here] * price
+            steep[net] = -slope[here]
         if net > first:
-            inside = min(max(drawn[net, t], low[net]), high[net])
-            moves = inside == drawn[net, t]
+            inside = min(max(drawn[net], low[net]), high[net])
+            moves = inside == drawn[net]
             if here >= 0 and not moves:
-                least = drawn[net, t] - slope[here] * most
-                greatest = drawn[net, t] + slope[here] * most
+                least = drawn[net] - slope[here] * most
+                greatest = drawn[net] + slope[here] * most
                 moves = least > high[net] or greatest < low[net]
                 inside = max(inside, least) if inside == high[net] else min(inside, greatest)
-            drawn[parent[net], t] += inside
+            drawn[parent[net]] += inside
             if moves:
-                steep[parent[net] - first] += steep[net - first]
-    return drawn[first, t], steep[0]
+                steep[parent[net]] += steep[net]
+    return drawn[first], steep[first]
 
 
 @njit(cache=True, nogil=True)
 def _price_for(
     net: int, last: int, wanted: float, start: float, floor: float, ceiling: float,
-    t: int, most: float,
-    parent: Any, leaf: Any, slope: Any, centre: Any, low: Any, high: Any, drawn: Any,
+    most: float,
+    parent: Any, leaf: Any, slope: Any, centre: Any, low: Any, high: Any, drawn: Any, steep: Any,
 ) -> float:  # fmt: skip
     """Return the price in [floor, ceiling] at which a net draws what is wanted, or comes nearest.
 
@@ -55,8 +54,8 @@ def _price_for(
     """
     price = min(max(start, floor), ceiling)
     for _ in range(_NEWTON):
-        draws, steep = _respond(
-            net, last, price, t, most, parent, leaf, slope, centre, low, high, drawn
+        draws, falls = _respond(
+            net, last, price, most, parent, leaf, slope, centre, low, high, drawn, steep
         )  # fmt: skip
         excess = draws - wanted
         if abs(excess) <= 1e-11 * (1.0 + abs(wanted)):
@@ -67,7 +66,7 @@ def _price_for(
             ceiling = price
         if ceiling - floor <= 1e-15 * (1.0 + abs(price)):
             return price
-        step = price - excess / steep if steep < 0.0 else np.nan
+        step = price - excess / falls if falls < 0.0 else np.nan
         inside = floor < step < ceiling
         price = step if inside else 0.5 * (floor + ceiling)
     return price
@@ -75,26 +74,52 @@ def _price_for(
 
 @njit(cache=True, nogil=True)
 def _below_limits(
-    first: int, last: int, t: int, most: float,
+    first: int, last: int, most: float,
     parent: Any, end: Any, leaf: Any, slope: Any, centre: Any, low: Any, high: Any,
-    drawn: Any, price: Any,
+    drawn: Any, steep: Any, price: Any,
 ) -> None:  # fmt: skip
     """Give prices to the nets within [first, last), those whose limits bind their own."""
     for net in range(first, last):
-        above = price[parent[net], t] if net > first else price[net, t]
-        price[net, t] = above
-        if low[net] <= drawn[net, t] <= high[net]:
+        above = price[parent[net]] if net > first else price[net]
+        price[net] = above
+        if low[net] <= drawn[net] <= high[net]:
             continue
-        wanted = high[net] if drawn[net, t] > high[net] else low[net]
-        floor = above if drawn[net, t] > high[net] else above - most
-        ceiling = above + most if drawn[net, t] > high[net] else above
-        price[net, t] = _price_for(
-            net, end[net], wanted, above, floor, ceiling, t, most,
-            parent, leaf, slope, centre, low, high, drawn,
+        wanted = high[net] if drawn[net] > high[net] else low[net]
+        floor = above if drawn[net] > high[net] else above - most
+        ceiling = above + most if drawn[net] > high[net] else above
+        price[net] = _price_for(
+            net, end[net], wanted, above, floor, ceiling, most,
+            parent, leaf, slope, centre, low, high, drawn, steep,
         )  # fmt: skip
         _respond(
-            net, end[net], price[net, t], t, most, parent, leaf, slope, centre, low, high, drawn
+            net, end[net], price[net], most, parent, leaf, slope, centre, low, high, drawn, steep
         )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _price_of_root(
+    root: int, last: int, buying: float, selling: float, start: float, most: float,
+    parent: Any, leaf: Any, slope: Any, centre: Any, low: Any, high: Any, drawn: Any, steep: Any,
+) -> float:  # fmt: skip
+    """Return the price at a tie; the nets have responded to it."""
+    begin = min(max(start, selling), buying)
+    found = _price_for(
+        root, last, 0.0, begin, selling, buying, most,
+        parent, leaf, slope, centre, low, high, drawn, steep,
+    )  # fmt: skip
+    # At the ends of the bracket Newton may have stopped a hair inside.
+    at_buying, _ = _respond(
+        root, last, buying, most, parent, leaf, slope, centre, low, high, drawn, steep
+    )  # fmt: skip
+    if at_buying >= 0.0:
+        return buying
+    at_selling, _ = _respond(
+        root, last, selling, most, parent, leaf, slope, centre, low, high, drawn, steep
+    )  # fmt: skip
+    if at_selling <= 0.0:
+        return selling
+    _respond(root, last, found, most, parent, leaf, slope, centre, low, high, drawn, steep)
+    return found
 
 
 @njit(cache=True, nogil=True)
@@ -105,7 +130,7 @@ def split(
     """Fill what each net draws, before its own limits bind, and its price; see `splitting.split`.
 
     Args:
-        centre: (leaf, interval).
+        centre: (interval, leaf): what belongs to an interval lies together.
         slope: (leaf,), how much less each leaf draws per price.
         buying: (interval,).
         selling: (interval,).
@@ -115,35 +140,20 @@ def split(
         leaf: (net,), its number, -1 if it is none.
         low: (net,), minus the most that may flow out.
         high: (net,), the most that may flow in.
-        drawn: (net, interval), filled.
-        price: (net, interval), in: where to begin; filled.
+        drawn: (interval, net), filled.
+        price: (interval, net), in: where to begin; filled.
     """
-    nets, intervals = drawn.shape
+    intervals, nets = drawn.shape
+    steep = np.empty(nets)
     for t in range(intervals):
         root = 0
         while root < nets:
-            last = end[root]
-            begin = min(max(price[root, t], selling[t]), buying[t])
-            found = _price_for(
-                root, last, 0.0, begin, selling[t], buying[t], t, most,
-                parent, leaf, slope, centre, low, high, drawn,
+            price[t, root] = _price_of_root(
+                root, end[root], buying[t], selling[t], price[t, root], most,
+                parent, leaf, slope, centre[t], low, high, drawn[t], steep,
             )  # fmt: skip
-            # At the ends of the bracket Newton may have stopped a hair inside.
-            at_buying, _ = _respond(
-                root, last, buying[t], t, most, parent, leaf, slope, centre, low, high, drawn
-            )  # fmt: skip
-            if at_buying >= 0.0:
-                found = buying[t]
-            else:
-                at_selling, _ = _respond(
-                    root, last, selling[t], t, most, parent, leaf, slope, centre, low, high, drawn
-                )  # fmt: skip
-                if at_selling <= 0.0:
-                    found = selling[t]
-            _respond(root, last, found, t, most, parent, leaf, slope, centre, low, high, drawn)
-            price[root, t] = found
             _below_limits(
-                root, last, t, most,
-                parent, end, leaf, slope, centre, low, high, drawn, price,
+                root, end[root], most,
+                parent, end, leaf, slope, centre[t], low, high, drawn[t], steep, price[t],
             )  # fmt: skip
-            root = last
+            root = end[root]
