@@ -61,7 +61,9 @@ class BuildingConfig(Config):
 
     @model_validator(mode="after")
     def _of_this_model(self) -> Self:
-        surplus = self.model_fields_set & self.belong_to_mass
+        # Not `model_fields_set`: written down whole, as for another process, all keys are given.
+        fields = type(self).model_fields
+        surplus = {n for n in self.belong_to_mass if getattr(self, n) != fields[n].default}
         if self.model == "1R1C" and surplus:
             raise ValueError(f"{min(surplus)} needs model: 2R2C")
         return self

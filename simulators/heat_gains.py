@@ -45,8 +45,8 @@ class HeatGainConfig(Config):
 
     @model_validator(mode="after")
     def _aperture_and_sun(self) -> Self:
-        given = "solar_aperture_m2" in self.model_fields_set
-        if given != (self.irradiance is not None):
+        # Not `model_fields_set`: written down whole, as for another process, all keys are given.
+        if (self.solar_aperture_m2 != 0.0) != (self.irradiance is not None):
             raise ValueError("solar_aperture_m2 and irradiance need each other")
         return self
 

@@ -68,7 +68,9 @@ class PlantConfig(ExogenousConfig, GeneratingConfig):
     def _one_source(self) -> Self:
         if (getattr(self, self.weather) is None) == (self.profile is None):
             raise ValueError(f"expected exactly one of the keys {self.weather}, profile")
-        surplus = self.model_fields_set & self.belong_to_weather
+        # Not `model_fields_set`: written down whole, as for another process, all keys are given.
+        fields = type(self).model_fields
+        surplus = {n for n in self.belong_to_weather if getattr(self, n) != fields[n].default}
         if self.profile is not None and surplus:
             raise ValueError(f"{min(surplus)} belongs to {self.weather}: a profile is power")
         return self

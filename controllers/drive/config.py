@@ -67,6 +67,19 @@ class DriveConfig(CoordinatorConfig):
     """Agents mask their offers; default: they do not. It needs a perfect channel."""
 
     @model_validator(mode="after")
+    def _solved_once(self) -> Self:
+        if self.algorithm is not Algorithm.CENTRAL:
+            return self
+        if not self.channel.is_perfect:
+            raise ValueError(
+                "algorithm: central needs a perfect channel: it would plan for those who are not "
+                "heard as if they listened"
+            )
+        if self.max_rounds == 1:
+            raise ValueError("algorithm: central needs max_rounds of at least 2: it asks once")
+        return self
+
+    @model_validator(mode="after")
     def _sums_of_all(self) -> Self:
         if self.secure_aggregation is None:
             return self

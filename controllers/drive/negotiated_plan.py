@@ -1,6 +1,6 @@
 """One negotiation's way to its plan: which round asks for what, and when it is good enough."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -161,6 +161,10 @@ class NegotiatedPlan:
         self._drawn_kw = drawn_kw
         self._cost_eur = plan_cost_eur(self._tree, self._prices, drawn_kw, contracts_eur)
         self._scale_eur = scale_eur(self._prices, drawn_kw, self._fixed_kw, self._cost_eur)
+        if self.certificate is not None:  # its bound holds, whatever is planned since
+            self.certificate = replace(
+                self.certificate, cost_eur=self._cost_eur, scale_eur=self._scale_eur
+            )
 
     def _estimate(self) -> float:
         """Return about how far from the optimum the plan is, from what nets can see."""

@@ -83,9 +83,10 @@ class DaskDevices:
 
         workers = sorted(client.nthreads())  # type: ignore[no-untyped-call]
         homes = [workers[number % len(workers)] for number in range(len(builds))]
+        pickled = [dumps(build) for build in builds]  # type: ignore[no-untyped-call]
         made = [
-            client.submit(_Part, dumps(build), actor=True, workers=[home], pure=False)
-            for build, home in zip(builds, homes, strict=True)
+            client.submit(_Part, build, actor=True, workers=[home], pure=False)
+            for build, home in zip(pickled, homes, strict=True)
         ]
         self._parts: list[Any] = [part.result() for part in made]
         told = [part.leaves_and_weights() for part in self._parts]
