@@ -17,6 +17,7 @@ _SHARE_OF_GROSS = 0.1
 """Of the value of all that is drawn and fed in: gaps are not told as shares of a cost below it,
 which is the difference of large numbers."""
 _EUR_PER_INTERVAL = 0.01
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +33,9 @@ class Certificate:
 
     @property
     def gap(self) -> float:
-        """Distance from the optimum, at most, as a share of the cost."""
-        return (self.cost_eur - self.bound_eur) / self.scale_eur
+        """Distance from the optimum, at most, as a share of the scale."""
+        gap = (self.cost_eur - self.bound_eur) / self.scale_eur
+        return 0.0 if -_ROUNDING < gap < 0.0 else gap
 
 
 def scale_eur(prices: Prices, drawn_kw: FloatArray, fixed_kw: FloatArray, cost_eur: float) -> float:
@@ -43,7 +45,7 @@ def scale_eur(prices: Prices, drawn_kw: FloatArray, fixed_kw: FloatArray, cost_e
         prices: at the ties.
         drawn_kw: (leaf, interval), by all devices.
         fixed_kw: (leaf, interval), of it by what nobody decides.
-        cost_eur: of the plan.
+        cost_eur: of the plan, overload apart.
     """
     gross_kw = np.abs(fixed_kw) + np.abs(drawn_kw - fixed_kw)
     gross_eur = float((np.abs(prices.buying) * gross_kw).sum())
@@ -91,5 +93,7 @@ def dual_bound_eur(
     limits = np.where(
         congestion > 0, tree.import_limit_kw[:, np.newaxis], tree.export_limit_kw[:, np.newaxis]
     )
+    if (np.abs(congestion) > prices.overload * (1.0 + 1e-9)).any():
+        return -np.inf  # overload would be cheaper than what this price promises
     binding = congestion != 0.0
     return devices_eur - float((np.abs(congestion[binding]) * limits[binding]).sum())

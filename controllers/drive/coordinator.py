@@ -22,22 +22,21 @@ from gridloom.controllers.drive.negotiated_plan import NegotiatedPlan, Rigour
 from gridloom.controllers.drive.sharing import TreeSharing
 from gridloom.controllers.drive.tariffs import Prices
 from gridloom.controllers.drive.telling import Telling
+from gridloom.controllers.negotiation.agent import places_of
+from gridloom.controllers.negotiation.channel import Mask
 from gridloom.controllers.negotiation.coordinator import Coordinator
 from gridloom.controllers.negotiation.messages import FlexibilityOrder, MaskedOffer, Requests
 from gridloom.controllers.negotiation.secure_sums import SecureSums
 from gridloom.controllers.telemetry import MESSAGE_BYTES, MESSAGES
-from gridloom.simulators.errors import ScenarioError, SolveError
+from gridloom.simulators.errors import ScenarioError, SolveError, listing
 from gridloom.simulators.model import FloatArray, Port, StaticVariable
 from gridloom.simulators.signals import Information, Signal
 from gridloom.simulators.tariff import Tariff
 
 _MWH_PER_KWH = 1e-3
-_DAY_S = 86_400
 _PROGNOSIS_IS_FINER = 4.0
 _MARGIN = 0.5
 """Share of the gap by which plans aim below the limits: they are then kept on the way."""
-_TYPICAL_KW = 3.0
-"""Of a device: the fixed rule for the penalty, rho = mean price / 3 kW."""
 
 
 class Drive(Coordinator):
@@ -51,8 +50,12 @@ class Drive(Coordinator):
     information: ClassVar[frozenset[Information]] = frozenset({Information.FORECAST})
     observes: ClassVar[tuple[Signal, ...]] = ()
     decides: ClassVar[tuple[Signal, ...]] = ()
+    wants: ClassVar[str] = "drive_storage_agent, drive_ev_agent or drive_pv_agent"
+    asks_for_targets: ClassVar[bool] = True
 
-    def __init__(self, config: DriveConfig, context: ControlContext) -> None:
+    def __init__(  # noqa: PLR0915 -- a field a line
+        self, config: DriveConfig, context: ControlContext
+    ) -> None:
         super().__init__(config, context)
         assert isinstance(self.controlled, Tariff)  # noqa: S101 -- the terms need it
         self._tariff = self.controlled
@@ -79,6 +82,11 @@ class Drive(Coordinator):
         self._prices = Prices(buying=np.zeros(0), selling=np.zeros(0), overload=0.0)
         self._needs_prognosis = False
         self._someone_fell_silent = False
+        self._penalty: float | None = config.penalty_eur_per_kw2
+        """rho that the last negotiation ended with; None before the first."""
+        self._usual_kw = np.zeros((0, 0))
+        """(leaf, interval), what was expected day-ahead of those who cannot be moved."""
+        self._unspoken = self._without_agents(context)
         self._bound_rounds: set[int] = set()
         """Rounds of the present negotiation whose answers are no offers."""
         self._asked_in = 0
@@ -106,7 +114,18 @@ class Drive(Coordinator):
 
     @override
     def remarks(self) -> tuple[str, ...]:
-        return (*super().remarks(), *self._telling.remarks())
+        unspoken = f"nobody speaks for {listing(self._unspoken)}: taken for 0 kW"
+        silent = (unspoken,) if self._unspoken else ()
+        return (*super().remarks(), *self._telling.remarks(), *silent)
+
+    def _without_agents(self, context: ControlContext) -> list[str]:
+        """Return simulators that draw power in the nets, and that no agent speaks for."""
+        spoken_for = {agent.controlled.name for agent in self.populations.values()}
+        return [
+            name
+            for name, model in context.models.items()
+            if name not in spoken_for and set(places_of(model)) & set(self._tariff.customers)
+        ]
 
     @override
     def wall_times_s(self) -> Mapping[str, float]:
@@ -143,12 +162,13 @@ class Drive(Coordinator):
         self._start_s = time
         self._profiles_kw = self.unasked_kw.copy()
         self._plan, self._someone_fell_silent = None, False
+        self._usual_kw = self._by_leaf(scheduled_kw, ~self.is_flexible)
         self._bound_rounds.clear()
         if isinstance(self._aggregation, MaskedSums):
             self._aggregation.open()
         self._totals = self._totals_of(self._profiles_kw)
         limited = self._config.congestion is not None
-        self._needs_prognosis = limited and time % _DAY_S == 0
+        self._needs_prognosis = limited and not self._telling.knows_prognosis(time)
         self._telling.begin(time)
 
     @override
@@ -158,9 +178,7 @@ class Drive(Coordinator):
         if self._plan is None:
             self._plan = self._opened()
         else:
-            if self._plan.asks_for_bound:
-                self._bound_rounds.update(range(self._asked_in, number))
-            self._take(self._plan, offered_kw)
+            self._take(self._plan, number, offered_kw)
             if self._someone_fell_silent:
                 self._plan = self._opened()
         self._someone_fell_silent = False
@@ -171,8 +189,15 @@ class Drive(Coordinator):
             self._telling.prognosis(self._start_s, self.tree.flows_kw(self._totals.drawn_kw))
             self._needs_prognosis = False
             self._plan = self._opened()
+        if number == self.max_rounds - 1:
+            self._plan.ask_for_bound()
         self._asked_in = number
         return self._requests(number, self._plan)
+
+    @override
+    def run_out(self, offered_kw: FloatArray) -> None:
+        if self._plan is not None:
+            self._take(self._plan, self.max_rounds, offered_kw)
 
     @override
     def restart(self) -> None:
@@ -190,6 +215,7 @@ class Drive(Coordinator):
         certificate = self._optimum
         if self._plan is not None:
             self._price, certificate = self._plan.price, self._plan.certificate
+            self._penalty = self._plan.adapted_penalty
         scale = self.terms.hours * _MWH_PER_KWH
         told = self._telling.outcome(totals.drawn_kw, self._price / scale, certificate)
         return {**told, **self._more_traffic()}
@@ -226,7 +252,7 @@ class Drive(Coordinator):
         """Return a plan that begins with the last profiles and prices."""
         config, prices = self._config, self._prices
         tree = self.tree.unlimited() if self._needs_prognosis else self.tree
-        penalty = config.penalty_eur_per_kw2 or max(float(prices.buying.mean()), 1e-6) / _TYPICAL_KW
+        penalty = prices.usual_penalty if self._penalty is None else self._penalty
         weight = np.zeros(len(tree.leaves))
         np.add.at(weight, self.nets[self.takes_part], self._weight[self.takes_part])
         method = _method(config.algorithm)(
@@ -236,7 +262,7 @@ class Drive(Coordinator):
         gap = config.gap / _PROGNOSIS_IS_FINER if self._needs_prognosis else config.gap
         rigour = Rigour(gap=gap, certify_every=config.certify_every)
         plan = NegotiatedPlan(tree, prices, method, weight, rigour)
-        plan.begin(self._totals.drawn_kw, self._fixed_kw(), self._totals.contracts_eur)
+        plan.begin(self._totals.drawn_kw, self._usual_kw, self._totals.contracts_eur)
         return plan
 
     def _begin_price(self) -> FloatArray:
@@ -248,9 +274,11 @@ class Drive(Coordinator):
         price[:, : self._price.shape[1]] = self._price if self._price.size else price[:, :0]
         return price
 
-    def _take(self, plan: NegotiatedPlan, offered_kw: FloatArray) -> None:
-        """Take the answers to what was asked last."""
+    def _take(self, plan: NegotiatedPlan, number: int, offered_kw: FloatArray) -> None:
+        """Take the answers to what was asked last, in round ``number``."""
         certifies = plan.asks_for_bound
+        if certifies:
+            self._bound_rounds.update(range(self._asked_in, number))
         if not certifies:
             # Who has not been heard since a question without targets keeps its offer before that.
             offers = ~np.isin(self.answered, list(self._bound_rounds))[:, np.newaxis]
@@ -301,14 +329,15 @@ class Drive(Coordinator):
             )
         self._profiles_kw = offered_kw.copy()
         self._totals = self._totals_of(offered_kw)
-        fixed_kw = self._fixed_kw()
+        fixed_kw = self._by_leaf(offered_kw, ~self.takes_part)
         try:
             found = central.solve(self.tree, self._prices, self._profiles_kw, fixed_kw)
         except NoOptimumError as error:
             raise SolveError(self.name, self._start_s, str(error)) from error
         self._price, cost_eur = found.price, found.cost_eur
         self._totals = self._totals_of(self._profiles_kw)
-        scale = scale_eur(self._prices, self._totals.drawn_kw, fixed_kw, cost_eur)
+        overload_eur = self._prices.overload_cost_eur(self.tree, self._totals.drawn_kw)
+        scale = scale_eur(self._prices, self._totals.drawn_kw, fixed_kw, cost_eur - overload_eur)
         self._optimum = Certificate(cost_eur=cost_eur, bound_eur=cost_eur, scale_eur=scale)
         return None
 
@@ -318,14 +347,12 @@ class Drive(Coordinator):
         energy_kwh = np.abs(profiles_kw).sum(axis=1) * self.terms.hours
         return self._aggregation.totals(profiles_kw, self._throughput_eur_per_kwh * energy_kwh)
 
-    def _fixed_kw(self) -> FloatArray:
-        """Return what nobody decides: (leaf, interval); nothing where only sums are known."""
-        fixed_kw = np.zeros_like(self._totals.drawn_kw)
-        if isinstance(self._aggregation, PlainSums):
-            fixed = ~self.takes_part
-            profiles_kw = self._profiles_kw[fixed, : fixed_kw.shape[1]]
-            np.add.at(fixed_kw, self.nets[fixed], profiles_kw)
-        return fixed_kw
+    def _by_leaf(self, profiles_kw: FloatArray, who: Mask) -> FloatArray:
+        """Return what some agents draw: (leaf, interval of the run)."""
+        count = len(self._prices.buying)
+        drawn_kw = np.zeros((len(self.tree.leaves), count))
+        np.add.at(drawn_kw, self.nets[who], profiles_kw[who, :count])
+        return drawn_kw
 
 
 def _method(algorithm: Algorithm) -> "type[TreeSharing | MessagePassing]":

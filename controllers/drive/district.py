@@ -4,7 +4,7 @@ For studies of the algorithm and for sizes beyond what a scenario holds: a milli
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +18,6 @@ from gridloom.controllers.drive.tariffs import Prices
 from gridloom.controllers.proximal.population import LeafTotals, ProximalRequest
 from gridloom.simulators.model import FloatArray
 
-_TYPICAL_KW = 3.0
 _MARGIN = 0.5
 """Of the gap: by what share nets aim below their limits. What is left of the residuals then stays
 within them, where it would cost far more than room does."""
@@ -86,11 +85,6 @@ class District:
     fixed_kw: FloatArray
     """(leaf, interval), by what nobody decides."""
 
-    @property
-    def penalty(self) -> float:
-        """Rho by the fixed rule: mean price over 3 kW."""
-        return float(self.prices.buying.mean()) / _TYPICAL_KW
-
 
 @dataclass(frozen=True, kw_only=True)
 class Negotiated:
@@ -125,10 +119,10 @@ def negotiate(
             those of the last negotiation: devices begin with their last profiles anyway.
         note: told of each round.
     """
-    tree, prices, penalty = district.tree, district.prices, district.penalty
+    tree, prices = district.tree, district.prices
     weight = devices.weight(len(tree.leaves))
-    way = method(tree.narrowed(rigour.gap * _MARGIN), prices, weight, penalty)
-    plan = NegotiatedPlan(tree, prices, way, weight, rigour)
+    way = method(tree.narrowed(rigour.gap * _MARGIN), prices, weight, prices.usual_penalty)
+    plan = NegotiatedPlan(tree, prices, way, weight, replace(rigour, frugal=True))
     offered = devices.offered(*district.fixed_kw.shape)
     drawn_kw = offered.power_kw + district.fixed_kw
     plan.begin(drawn_kw, district.fixed_kw, float(offered.cost_eur.sum()))

@@ -13,6 +13,7 @@ from gridloom.simulators.grid.feeder import Feeder
 from gridloom.simulators.grid.feeder_segments import Segments
 from gridloom.simulators.model import FloatArray, IntArray, Model
 from gridloom.simulators.quantities import Config, Positive
+from gridloom.simulators.signals import LINE_CURRENT
 
 _KEY = "congestion"
 _COMMUNITY = "community"
@@ -28,7 +29,8 @@ class Congestion(Config):
     """Share of each rating that is kept free, for losses, reactive power, low voltage, and what
     forecasts miss."""
     limits_kw: dict[str, Positive] = Field(default_factory=dict)
-    """Limits in place of ratings, by name of the line or transformer: what the DSO can grant."""
+    """Limits in place of ratings, by name of the line or transformer: what the DSO can grant to the
+    devices behind it, without margin and losses."""
 
 
 def nets_of(
@@ -59,8 +61,10 @@ def nets_of(
         feeder.require_radial()
     except ScenarioError as error:
         raise error.below((_KEY,)) from error
-    limits_kw = _limits_kw(feeder, congestion)
-    kept = _congestion_points(feeder, congestion, limits_kw, customers)
+    _refuse_single_phases(feeder, grid)
+    rated_kw = np.nan_to_num(feeder.segments.rated_kva, nan=np.inf) * (1.0 - congestion.margin)
+    kept = _congestion_points(feeder, congestion, rated_kw, customers)
+    limits_kw = _limits_kw(feeder, congestion, rated_kw)
     return _within_grid(customers, feeder, kept, limits_kw)
 
 
@@ -68,10 +72,27 @@ def _parts(names: Sequence[str], members: Sequence[tuple[str, ...]]) -> tuple[Ne
     return tuple(Net(name=n, points=m) for n, m in zip(names, members, strict=True))
 
 
-def _limits_kw(feeder: Feeder, congestion: Congestion) -> FloatArray:
+def _refuse_single_phases(feeder: Feeder, grid: Model) -> None:
+    """Refuse customers on single phases where the grid tells its phases apart."""
+    apart = any(
+        port.signal == LINE_CURRENT and port.shape[1] > 1
+        for port in grid.ports
+        if len(port.shape) > 1
+    )
+    if apart and not feeder.point_phases.all():
+        raise ScenarioError(
+            Problem(
+                message=f"limits are of three phases together, and '{grid.name}' has customers on "
+                "single phases",
+                key=(_KEY,),
+                expected=f"phases: balanced of '{grid.name}', or no congestion service",
+            )
+        )
+
+
+def _limits_kw(feeder: Feeder, congestion: Congestion, rated_kw: FloatArray) -> FloatArray:
     """Return the limit of every segment; infinite where none is known."""
-    segments, names = feeder.segments, feeder.branch_names
-    limits_kw = np.nan_to_num(segments.rated_kva, nan=np.inf) * (1.0 - congestion.margin)
+    names, limits_kw = feeder.branch_names, rated_kw.copy()
     for name, limit_kw in congestion.limits_kw.items():
         limits_kw[_segment(feeder, name, names, "limits_kw")] = limit_kw
     return limits_kw
@@ -94,7 +115,7 @@ def _segment(feeder: Feeder, name: str, names: Sequence[str], key: str) -> int:
 
 
 def _congestion_points(
-    feeder: Feeder, congestion: Congestion, limits_kw: FloatArray, customers: Sequence[str]
+    feeder: Feeder, congestion: Congestion, rated_kw: FloatArray, customers: Sequence[str]
 ) -> list[int]:
     """Return the segments whose limits are kept, parents before children."""
     segments, points = feeder.segments, congestion.points
@@ -103,14 +124,14 @@ def _congestion_points(
         found = {_segment(feeder, name, feeder.branch_names, "points") for name in points}
         return sorted(found | _named(feeder, congestion))
     if points == "all":
-        return [segment for segment in everything if np.isfinite(limits_kw[segment])]
+        return [segment for segment in everything if np.isfinite(rated_kw[segment])]
     weakest = np.full(len(segments), np.inf)
     kept = _named(feeder, congestion)
     several = _customers_below(feeder, customers) > 1
     for segment in everything:
         above = segments.parent[segment]
-        weakest[segment] = min(limits_kw[segment], np.inf if above < 0 else weakest[above])
-        weaker = limits_kw[segment] < (np.inf if above < 0 else weakest[above])
+        weakest[segment] = min(rated_kw[segment], np.inf if above < 0 else weakest[above])
+        weaker = rated_kw[segment] < (np.inf if above < 0 else weakest[above])
         if weaker and several[segment]:
             kept.add(segment)
     return sorted(kept)

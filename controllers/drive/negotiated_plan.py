@@ -20,8 +20,7 @@ _FAR_APART = 10.0
 """Ratio of what is missed to what moves, beyond which the penalty is changed."""
 _STEP = 2.0
 _LIKELY = 2.0
-"""Times the gap: estimates above it have hardly ever hidden a plan that was good enough. To ask for
-a bound costs devices with a state several times as much as a target."""
+"""Times the gap: estimates above it have hardly ever hidden a plan that was good enough."""
 _AT_LATEST = 5
 """Times as many rounds, a bound is asked for whatever the estimate."""
 
@@ -59,7 +58,10 @@ class Rigour:
     gap: float
     """Certified distance from the optimum."""
     certify_every: int
-    """Rounds after which it is looked at, at the latest."""
+    """Rounds after which it is looked at, at the latest, unless it is `frugal`."""
+    frugal: bool = False
+    """Whether it is looked at only where that promises something: to answer without a target costs
+    devices with a state several times as much."""
 
 
 class NegotiatedPlan:
@@ -83,7 +85,8 @@ class NegotiatedPlan:
         self._tree, self._prices, self._method = tree, prices, method
         self._weight = np.maximum(weight, 1.0)[:, np.newaxis]
         self._gap, self._every = rigour.gap, rigour.certify_every
-        self._first_penalty = method.penalty
+        self._likely = _LIKELY * rigour.gap if rigour.frugal else np.inf
+        self._first_penalty = prices.usual_penalty
         self._since = 0
         self._promising = rigour.gap
         self._asked_for_bound = False
@@ -99,6 +102,16 @@ class NegotiatedPlan:
     def price(self) -> FloatArray:
         """(net, interval), see `Method`."""
         return self._method.price
+
+    @property
+    def adapted_penalty(self) -> float:
+        """Of rounds with targets, EUR/kW2."""
+        return self._method.penalty
+
+    def ask_for_bound(self) -> None:
+        """Ask for a bound in the next round, whatever it promises."""
+        if not self._asked_for_bound:
+            self._asked_for_bound, self._bound_price = True, self._method.price
 
     @property
     def penalty(self) -> float:
@@ -150,8 +163,8 @@ class NegotiatedPlan:
         self._look_at(drawn_kw, contracts_eur)
         self._since += 1
         estimate, due = self._estimate(), self._since % self._every == 0
-        may_be_good = estimate < self._promising or (due and estimate < _LIKELY * self._gap)
-        if may_be_good or self._since >= _AT_LATEST * self._every:
+        promises = estimate < (self._likely if due else self._promising)
+        if promises or self._since >= _AT_LATEST * self._every:
             self._asked_for_bound = True
             self._bound_price = self._method.price
         elif due:
@@ -160,7 +173,10 @@ class NegotiatedPlan:
     def _look_at(self, drawn_kw: FloatArray, contracts_eur: float) -> None:
         self._drawn_kw = drawn_kw
         self._cost_eur = plan_cost_eur(self._tree, self._prices, drawn_kw, contracts_eur)
-        self._scale_eur = scale_eur(self._prices, drawn_kw, self._fixed_kw, self._cost_eur)
+        overload_eur = self._prices.overload_cost_eur(self._tree, drawn_kw)
+        self._scale_eur = scale_eur(
+            self._prices, drawn_kw, self._fixed_kw, self._cost_eur - overload_eur
+        )
         if self.certificate is not None:  # its bound holds, whatever is planned since
             self.certificate = replace(
                 self.certificate, cost_eur=self._cost_eur, scale_eur=self._scale_eur
@@ -175,7 +191,7 @@ class NegotiatedPlan:
         return (missed_eur + moving_eur) / self._scale_eur
 
     def _certify(self, drawn_kw: FloatArray, contracts_eur: float, *, all_of: bool) -> None:
-        bound_eur = np.nan
+        bound_eur = np.nan if self.certificate is None else self.certificate.bound_eur
         if all_of:
             bound_eur = dual_bound_eur(
                 self._tree, self._prices, self._bound_price, drawn_kw, contracts_eur

@@ -10,16 +10,16 @@ _NEWTON = 60
 
 
 @njit(cache=True, nogil=True)
-def _respond(
+def _respond(  # noqa: PLR0912 -- a function of its own would have to allocate
     first: int, last: int, price: float, most: float,
-    parent: Any, leaf: Any, slope: Any, centre: Any, low: Any, high: Any, drawn: Any, steep: Any,
+    parent: Any, end: Any, leaf: Any, slope: Any, centre: Any, low: Any, high: Any,
+    drawn: Any, steep: Any,
 ) -> tuple[float, float]:  # fmt: skip
     """Let the nets [first, last) respond to one price at their top.
 
     Fills ``drawn[net]``, what each would draw before its own limits, and returns that of the
-    first net with its derivative by the price. A leaf that no price up to ``most`` above brings
-    within its limits draws what it draws at that price; what an inner net then draws beyond its
-    limits is not counted above it.
+    first net with its derivative by the price. Beyond a limit a net draws what it draws at a price
+    higher by ``most``, if that still is beyond, else the limit; so for what it feeds in.
     """
     for net in range(first, last):
         drawn[net] = steep[net] = 0.0
@@ -28,17 +28,25 @@ def _respond(
         if here >= 0:
             drawn[net] = centre[here] - slope[here] * price
             steep[net] = -slope[here]
-        if net > first:
-            inside = min(max(drawn[net], low[net]), high[net])
-            moves = inside == drawn[net]
-            if here >= 0 and not moves:
-                least = drawn[net] - slope[here] * most
-                greatest = drawn[net] + slope[here] * most
-                moves = least > high[net] or greatest < low[net]
-                inside = max(inside, least) if inside == high[net] else min(inside, greatest)
-            drawn[parent[net]] += inside
-            if moves:
-                steep[parent[net]] += steep[net]
+        if net == first:
+            continue
+        inside, moves = drawn[net], steep[net]
+        if not low[net] <= inside <= high[net]:
+            limit = high[net] if inside > high[net] else low[net]
+            dearer = price + most if inside > high[net] else price - most
+            if here >= 0:
+                beyond = centre[here] - slope[here] * dearer
+            else:
+                beyond, moves = _respond(
+                    net, end[net], dearer, most, parent, end, leaf, slope, centre, low, high,
+                    np.empty(last), np.empty(last),
+                )  # fmt: skip
+            if (beyond > limit) == (inside > limit) and beyond != limit:
+                inside = beyond
+            else:
+                inside, moves = limit, 0.0
+        drawn[parent[net]] += inside
+        steep[parent[net]] += moves
     return drawn[first], steep[first]
 
 
@@ -46,7 +54,8 @@ def _respond(
 def _price_for(
     net: int, last: int, wanted: float, start: float, floor: float, ceiling: float,
     most: float,
-    parent: Any, leaf: Any, slope: Any, centre: Any, low: Any, high: Any, drawn: Any, steep: Any,
+    parent: Any, end: Any, leaf: Any, slope: Any, centre: Any, low: Any, high: Any,
+    drawn: Any, steep: Any,
 ) -> float:  # fmt: skip
     """Return the price in [floor, ceiling] at which a net draws what is wanted, or comes nearest.
 
@@ -55,7 +64,7 @@ def _price_for(
     price = min(max(start, floor), ceiling)
     for _ in range(_NEWTON):
         draws, falls = _respond(
-            net, last, price, most, parent, leaf, slope, centre, low, high, drawn, steep
+            net, last, price, most, parent, end, leaf, slope, centre, low, high, drawn, steep
         )  # fmt: skip
         excess = draws - wanted
         if abs(excess) <= 1e-11 * (1.0 + abs(wanted)):
@@ -89,36 +98,38 @@ def _below_limits(
         ceiling = above + most if drawn[net] > high[net] else above
         price[net] = _price_for(
             net, end[net], wanted, above, floor, ceiling, most,
-            parent, leaf, slope, centre, low, high, drawn, steep,
+            parent, end, leaf, slope, centre, low, high, drawn, steep,
         )  # fmt: skip
         _respond(
-            net, end[net], price[net], most, parent, leaf, slope, centre, low, high, drawn, steep
+            net, end[net], price[net], most,
+            parent, end, leaf, slope, centre, low, high, drawn, steep,
         )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
 def _price_of_root(
     root: int, last: int, buying: float, selling: float, start: float, most: float,
-    parent: Any, leaf: Any, slope: Any, centre: Any, low: Any, high: Any, drawn: Any, steep: Any,
+    parent: Any, end: Any, leaf: Any, slope: Any, centre: Any, low: Any, high: Any,
+    drawn: Any, steep: Any,
 ) -> float:  # fmt: skip
     """Return the price at a tie; the nets have responded to it."""
     begin = min(max(start, selling), buying)
     found = _price_for(
         root, last, 0.0, begin, selling, buying, most,
-        parent, leaf, slope, centre, low, high, drawn, steep,
+        parent, end, leaf, slope, centre, low, high, drawn, steep,
     )  # fmt: skip
     # At the ends of the bracket Newton may have stopped a hair inside.
     at_buying, _ = _respond(
-        root, last, buying, most, parent, leaf, slope, centre, low, high, drawn, steep
+        root, last, buying, most, parent, end, leaf, slope, centre, low, high, drawn, steep
     )  # fmt: skip
     if at_buying >= 0.0:
         return buying
     at_selling, _ = _respond(
-        root, last, selling, most, parent, leaf, slope, centre, low, high, drawn, steep
+        root, last, selling, most, parent, end, leaf, slope, centre, low, high, drawn, steep
     )  # fmt: skip
     if at_selling <= 0.0:
         return selling
-    _respond(root, last, found, most, parent, leaf, slope, centre, low, high, drawn, steep)
+    _respond(root, last, found, most, parent, end, leaf, slope, centre, low, high, drawn, steep)
     return found
 
 
@@ -150,7 +161,7 @@ def split(
         while root < nets:
             price[t, root] = _price_of_root(
                 root, end[root], buying[t], selling[t], price[t, root], most,
-                parent, leaf, slope, centre[t], low, high, drawn[t], steep,
+                parent, end, leaf, slope, centre[t], low, high, drawn[t], steep,
             )  # fmt: skip
             _below_limits(
                 root, end[root], most,

@@ -7,6 +7,10 @@ import numpy as np
 from gridloom.controllers.drive.net_tree import NetTree
 from gridloom.simulators.model import FloatArray
 
+_TYPICAL_KW = 3.0
+"""Of a device."""
+_LEAST_EUR = 1e-4
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prices:
@@ -27,6 +31,12 @@ class Prices:
         """
         if (self.selling > self.buying).any():
             raise ValueError("selling prices are not above buying prices")
+
+    @property
+    def usual_penalty(self) -> float:
+        """The fixed rule for rho, EUR/kW2: the mean price, whatever its sign, over 3 kW."""
+        price = np.maximum(np.abs(self.buying), np.abs(self.selling)).mean()
+        return float(max(price, _LEAST_EUR)) / _TYPICAL_KW
 
     def energy_cost_eur(self, tree: NetTree, leaf_kw: FloatArray) -> float:
         """Return what all roots pay for what their nets draw: (leaf, interval)."""

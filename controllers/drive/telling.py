@@ -135,6 +135,10 @@ class Telling:
         """Take note of a round that asked how near the plan is."""
         self._append(np.nan, np.nan, gap)
 
+    def knows_prognosis(self, time: int) -> bool:
+        """Whether there is one of the interval that begins at ``time``."""
+        return not np.isnan(self._prognosis_kw[:, time // self._terms.interval_s]).any()
+
     def prognosis(self, time: int, flows_kw: FloatArray) -> None:
         """Take note of what was planned before limits were looked at: (net, interval ahead)."""
         begin = time // self._terms.interval_s

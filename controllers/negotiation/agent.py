@@ -63,6 +63,8 @@ class Agent(Controller):
 
     is_flexible: ClassVar[bool] = True
     """Whether prices can move it; an agent that is not flexible declares what it expects."""
+    answers_targets: ClassVar[bool] = True
+    """Whether it answers requests with targets, or prices only."""
     tracks: ClassVar[bool] = False
     """Whether it may step more often than is negotiated, see `track`."""
 

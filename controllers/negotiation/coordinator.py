@@ -41,7 +41,7 @@ from gridloom.controllers.negotiation.signals import (
 )
 from gridloom.controllers.negotiation.terms import Terms
 from gridloom.controllers.telemetry import MESSAGE_BYTES, MESSAGES
-from gridloom.simulators.errors import Problem, ScenarioError
+from gridloom.simulators.errors import Problem, ScenarioError, listing
 from gridloom.simulators.model import (
     Direction,
     ElementSet,
@@ -69,7 +69,7 @@ class CoordinatorConfig(ControllerConfig):
     silent then does what it was ordered last, and beyond that keeps its schedule. Null: go on at
     once with what was heard last."""
     max_rounds: Annotated[int, Field(ge=1, le=9_999)] = 200
-    """After which the best that is known is ordered."""
+    """After which what is known is ordered; those in which requests are repeated included."""
 
     @model_validator(mode="after")
     def _whole_intervals(self) -> Self:
@@ -105,6 +105,10 @@ class Coordinator(Controller):
     """Leads the negotiation before each interval, and orders what it ends with."""
 
     leads_rounds: ClassVar[bool] = True
+    wants: ClassVar[str] = "storage_agent, ev_agent or generator_agent"
+    """Types of agents that it can negotiate with."""
+    asks_for_targets: ClassVar[bool] = False
+    """Whether its requests have targets, which not all agents answer."""
 
     def __init__(self, config: CoordinatorConfig, context: ControlContext) -> None:
         super().__init__(config, context)
@@ -119,10 +123,11 @@ class Coordinator(Controller):
                 Problem(
                     message="it has no flexible agents to negotiate with",
                     key=("type",),
-                    expected="controllers of a type such as storage_agent, ev_agent or "
-                    "generator_agent, one for each simulator whose devices are to take part",
+                    expected=f"controllers of a type such as {self.wants}, one for each simulator "
+                    "whose devices are to take part",
                 )
             )
+        self._refuse_strangers(found)
         self.populations = found
         """The populations of agents, by name, in the order of their rows."""
         self.parties, self.agents = _joined(self.name, found)
@@ -215,20 +220,39 @@ class Coordinator(Controller):
             self.begin(time, inputs, self._window(self.schedule_kw, time))
         else:
             self._hear(inputs[OFFER_POWER.name])
+        self._heard_all = not self._is_unheard().any()
         self._rounds = number
         if number >= self.max_rounds:
+            self.run_out(self._heard_kw)
             return None
         if self._patience is not None and number > 0 and self._is_unheard().any():
             if number - self._asked_from <= self._patience:
                 return self._sent(self._last_requests)
             self._silence(self._is_unheard())
+            self._heard_all = True
             self.restart()
-        self._heard_all = not self._is_unheard().any()
         self._asked_from = number
         proposed = self.propose(number, self._heard_kw)
         if isinstance(proposed, FlexibilityRequest):
             return self._sent(Requests.of_one(proposed))
         return None if proposed is None else self._sent(proposed)
+
+    def _refuse_strangers(self, agents: Mapping[str, Agent]) -> None:
+        """Refuse agents that would not answer its requests."""
+        deaf = [name for name, agent in agents.items() if not agent.answers_targets]
+        if self.asks_for_targets and deaf:
+            raise ScenarioError(
+                Problem(
+                    message=f"it asks for targets, and {listing(deaf)} answers prices only",
+                    key=("type",),
+                    expected=f"agents of a type such as {self.wants}",
+                )
+            )
+
+    @property
+    def is_flexible(self) -> Mask:
+        """(agent,), who can be moved."""
+        return self._flexible
 
     @property
     def silent(self) -> Mask:
@@ -259,6 +283,9 @@ class Coordinator(Controller):
         """Expect nothing more of some agents than what they do unasked."""
         self._silent |= who
         self._heard_kw = np.where(who[:, np.newaxis], self.unasked_kw, self._heard_kw)
+
+    def run_out(self, offered_kw: FloatArray) -> None:
+        """Take the last answers: there is no further round."""
 
     def restart(self) -> None:
         """Take note that some whose offers were counted on have fallen silent."""

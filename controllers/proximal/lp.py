@@ -15,6 +15,7 @@ from gridloom.controllers.proximal.deferrable import Deferrable
 from gridloom.controllers.proximal.heat_pumps import HeatPumps
 from gridloom.controllers.proximal.population import IntArray, Population
 from gridloom.controllers.proximal.successive import Successive
+from gridloom.controllers.proximal.two_mass_heat_pumps import TwoMassHeatPumps
 from gridloom.simulators.model import FloatArray
 
 
@@ -63,6 +64,8 @@ def linear_piece(population: Population, *, waste: bool = True) -> LinearPiece:
         return _batteries(population, waste=waste)
     if isinstance(population, HeatPumps):
         return _heat_pumps(population)
+    if isinstance(population, TwoMassHeatPumps):
+        return _two_mass_heat_pumps(population)
     if isinstance(population, Successive):
         return _successive(population, waste=waste)
     raise TypeError(f"{type(population).__name__} has no linear program")
@@ -187,6 +190,33 @@ def _heat_pumps(pumps: HeatPumps) -> LinearPiece:
         row_upper=drift.ravel(),
         entries=_joined(blocks),
         power=_joined([(each, each, np.ones_like(rise))]),
+    )
+
+
+def _two_mass_heat_pumps(pumps: TwoMassHeatPumps) -> LinearPiece:
+    """Columns of each interval: power, warmth of air and of mass at the end; rows: of both."""
+    count, intervals = pumps.count, pumps.intervals
+    size = count * intervals
+    each = np.arange(size).reshape(count, intervals)
+    ones, blocks = np.ones(each.shape), []
+    for node in range(2):
+        rise = np.outer(pumps.heating_k_per_kw[:, node], pumps.cop)
+        here = node * size + each
+        blocks += [(here, each, -rise), (here, size + here, ones)]
+        for before in range(2):
+            kept = np.repeat(pumps.transition[:, node, before, None], intervals - 1, axis=1)
+            blocks.append((here[:, 1:], (1 + before) * size + each[:, :-1], -kept))
+    unbounded = np.full(size, np.inf)
+    return LinearPiece(
+        cost=np.zeros(3 * size),
+        lower=np.concatenate((np.zeros(size), pumps.lower_k.ravel(), -unbounded)),
+        upper=np.concatenate(
+            (np.repeat(pumps.rated_power_kw, intervals), pumps.upper_k.ravel(), unbounded)
+        ),
+        row_lower=np.zeros(2 * size),
+        row_upper=np.zeros(2 * size),
+        entries=_joined(blocks),
+        power=_joined([(each, each, ones)]),
     )
 
 

@@ -7,7 +7,7 @@ schedule: deviations are made whole within its horizon.
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import numpy as np
 from typing_extensions import override
@@ -46,6 +46,8 @@ class OptimisingAgent(Agent):
     Its life, as of every agent, is `prepare`, `answer` a round, `setpoints`; before, `schedule` at
     the end of its constructor.
     """
+
+    answers_targets: ClassVar[bool] = False
 
     def __init__(self, config: OptimisingAgentConfig, context: ControlContext) -> None:
         super().__init__(config, context)

@@ -1,7 +1,7 @@
 """Finds scenario files, and lays them on what they are based on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -94,7 +94,7 @@ def _read(path: Path, above: Sequence[Path]) -> Source:
     if base is None or base.value is None:
         return Source(tree=tree, paths=(path,))
     below = _base(base, path, (*above, path.resolve()))
-    return Source(tree=merge(below.tree, tree), paths=(path, *below.paths))
+    return Source(tree=_merged(below.tree, tree), paths=(path, *below.paths))
 
 
 def _base(base: Node, path: Path, above: Sequence[Path]) -> Source:
@@ -121,3 +121,22 @@ def _refusal(message: str, base: Node, like: Problem | None = None) -> ScenarioE
             location=base.location,
         )
     )
+
+
+def _merged(base: Node, over: Node) -> Node:
+    """Return a scenario laid on its base; what a variant of its own drops remains to be dropped."""
+    merged, theirs, ours = merge(base, over), base.child("variants"), over.child("variants")
+    if ours is None or not isinstance(ours.value, dict):
+        return merged
+    known = theirs.value if theirs is not None and isinstance(theirs.value, dict) else {}
+    new = {
+        name: node
+        for name, node in ours.value.items()
+        if name not in known and node.value is not None
+    }
+    variants = merged.child("variants")
+    if not new or variants is None or not isinstance(variants.value, dict):
+        return merged
+    entries = merged.value if isinstance(merged.value, dict) else {}
+    kept = replace(variants, value={**variants.value, **new})
+    return replace(merged, value={**entries, "variants": kept})

@@ -67,6 +67,14 @@ def test_override_wins_over_every_variant(read: Read) -> None:
         assert (resolved["seed"], resolved["simulators"]["dev"]["count"]) == (9, 8)
 
 
+def test_override_of_a_model_leaves_out_the_variants_that_drop_it(read: Read) -> None:
+    other = "  other: {type: reader_fakes:Device, rated_power_kw: 1}\n"
+    text = TEXT + other + "variants: {with: {}, without: {simulators: {dev: null}}}\n"
+    document = read(text, "simulators.dev.count=8")
+    assert document.scenario("with").resolved()["simulators"]["dev"]["count"] == 8
+    assert "dev" not in document.scenario("without").resolved()["simulators"]
+
+
 def test_override_of_one_variant_leaves_the_others(read: Read) -> None:
     document = read(VARIANTS, "variants.b.seed=9", "variants.c={}")
     assert document.variants == ("a", "b", "c")

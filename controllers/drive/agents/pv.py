@@ -9,6 +9,8 @@ from gridloom.controllers.controller import ControlContext, Observation, Setpoin
 from gridloom.controllers.drive.agents.expectations import means_by_element
 from gridloom.controllers.drive.agents.proximal_agent import ProximalAgent, of_type
 from gridloom.controllers.negotiation.agent import AgentConfig
+from gridloom.controllers.negotiation.channel import Mask
+from gridloom.controllers.negotiation.messages import Requests
 from gridloom.controllers.proximal.population import Population
 from gridloom.simulators.errors import Problem, ScenarioError
 from gridloom.simulators.model import FloatArray, Forecast
@@ -18,6 +20,9 @@ from gridloom.simulators.signals import EXPECTED_POWER, POWER_SETPOINT, Informat
 
 _KWH_PER_MWH = 1000.0
 _LEAST_SPAN_KW = 0.1
+_HARDLY_EUR_PER_MWH = 10.0
+"""Above what curtailment costs: a plant is limited where what it feeds in is worth less. Orders
+below what is available only because the sun is stronger than planned do not limit it."""
 _MOST_KW = 1e6
 """More than any plant at a customer's connection point feeds in, for those without a rating."""
 _TOLERANCE_KW = 1e-9
@@ -62,6 +67,8 @@ class PvAgent(ProximalAgent):
                 )
             )
         self._available_kw = np.zeros((len(self.agents), 0))
+        self._asked_price = np.full((len(self.agents), self.intervals), np.inf)
+        """(agent, interval of the run), EUR/MWh, at which each was asked last."""
         self.span_kw = np.maximum(-self._schedule_kw.min(axis=1), _LEAST_SPAN_KW)
         self._unlimited_kw = -np.minimum(plants.rating_kw, _MOST_KW)
 
@@ -93,10 +100,23 @@ class PvAgent(ProximalAgent):
         )
 
     @override
+    def _reply(self, anew: Mask, requests: Requests) -> None:
+        super()._reply(anew, requests)
+        begin = requests.start_s // self.interval_s
+        ahead = self._asked_price[:, begin : begin + self.count]
+        price = requests.selling_price_eur_per_mwh[self.nets, : ahead.shape[1]]
+        ahead[anew] = price[anew]
+
+    @override
     def setpoints(self, time: int, order_kw: FloatArray) -> Setpoints:
         """Return how much each plant feeds in at most."""
         ordered_kw = np.minimum(order_kw[:, 0], 0.0)
-        is_curtailed = ordered_kw > _TOLERANCE_KW - self._available_kw[:, 0]
+        worth_nothing = (
+            self._asked_price[:, time // self.interval_s]
+            < _HARDLY_EUR_PER_MWH - self._cost_eur_per_mwh
+        )
+        less = ordered_kw > _TOLERANCE_KW - self._available_kw[:, 0]
+        is_curtailed = worth_nothing & less
         return {POWER_SETPOINT.name: np.where(is_curtailed, ordered_kw, self._unlimited_kw)}
 
 

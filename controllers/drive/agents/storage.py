@@ -69,6 +69,14 @@ class StorageAgent(ProximalAgent):
         shares = storage.initial_state_of_charge if share is None else share
         self._final_kwh: FloatArray = shares * capacity_kwh
         self.span_kw = storage.rated_power_kw + storage.discharge_power_kw
+        if config.tracking and self.interval_s == self.step_size:
+            raise ScenarioError(
+                Problem(
+                    message="there are no steps within an interval in which it could track",
+                    key=("tracking",),
+                    expected="a step_size below that of the coordinator, such as 1min",
+                )
+            )
         self._tracker = self._net_tracker(config.tracking)
         self._stored_kwh: FloatArray = storage.initial_state_of_charge * capacity_kwh
 

@@ -64,7 +64,7 @@ def _title(nets: PlannedNets, net: int) -> str:
         kept += f", beyond it for {span(beyond_s)}"
     limit = f"its limit of {number(limit_kw)} kW"
     if expected_kw > limit_kw:
-        return f"{name} was to carry {number(expected_kw)} kW, regardless of {limit}; {kept}"
+        return f"{name} was to carry {number(expected_kw)} kW before {limit} was looked at; {kept}"
     return f"{name} comes nearest to {limit}: {kept}"
 
 
