@@ -22,7 +22,7 @@ from statistics import mean
 from gridloom.scenarios.reader import read_scenario
 from gridloom.scenarios.runner import run_variant
 
-SCENARIO = "drive-39"
+SCENARIO, SCHEMES = "drive-39", "drive-39-schemes"
 _DRIVE = "controllers.drive."
 RUNS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "uncontrolled": ("uncontrolled", ()),
@@ -103,7 +103,8 @@ def limited(share: float, peak_kw: float) -> tuple[str, ...]:
 
 def kpis(job: Job) -> dict[str, float]:
     """Run one co-simulation unless it is complete; return the KPIs of the study."""
-    document = read_scenario(SCENARIO, [f"seed={job.seed}", *job.overrides])
+    scenario = SCHEMES if job.variant in ("amas", "mcu") else SCENARIO
+    document = read_scenario(scenario, [f"seed={job.seed}", *job.overrides])
     done = run_variant(document, job.variant, job.out)
     values: dict[str, float] = {}
     for kpi in done.kpis:

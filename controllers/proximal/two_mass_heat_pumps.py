@@ -32,8 +32,8 @@ class TwoMassHeatPumps(Population):
     Limits out of reach are widened to what can be reached, see `reachable_kernel`; there, and where
     the limits are one, 1e-5 K more. With two states no chain of levels gives the answer as in
     `one_state`: it comes by interior points, see `interior_point_kernel`, to about 1e-10 of the
-    costs at stake, also without penalty. That takes about 0.4 ms a device for a day
-    of quarter-hours, a hundred times as long as with one state, always from scratch.
+    costs at stake, also without penalty. That takes about 0.4 ms a device for a day of
+    quarter-hours, a hundred times as long as with one state, always from scratch.
     """
 
     rated_power_kw: FloatArray
