@@ -6,6 +6,7 @@ from typing import Any
 import highspy
 import numpy as np
 import pytest
+from scipy.linalg import expm
 from scipy.sparse import csc_array
 
 from gridloom.controllers.proximal.batteries import Batteries, Stays
@@ -14,6 +15,7 @@ from gridloom.controllers.proximal.deferrable import Deferrable
 from gridloom.controllers.proximal.heat_pumps import HeatPumps
 from gridloom.controllers.proximal.lp import Entries, LinearPiece, linear_piece
 from gridloom.controllers.proximal.population import IntArray, Population, ProximalRequest
+from gridloom.controllers.proximal.two_mass_heat_pumps import TwoMassHeatPumps
 from gridloom.simulators.model import FloatArray
 
 
@@ -205,11 +207,40 @@ def _heat_pumps(rng: np.random.Generator, count: int, intervals: int) -> Populat
     )
 
 
+def _two_mass_heat_pumps(rng: np.random.Generator, count: int, intervals: int) -> Population:
+    """As `_heat_pumps`, discretised by SciPy; one in ten has limits that are 0.1 K apart."""
+    loss, capacity = rng.uniform(0.05, 0.4, count), rng.uniform(1.0, 15.0, count)
+    air, coupling = rng.uniform(0.05, 0.4, count) * capacity, rng.uniform(2.0, 20.0, count) * loss
+    rates = np.zeros((count, 4, 4))  # of air and mass, with heat and outdoor temperature held
+    rates[:, 0, 0], rates[:, 0, 1] = -(loss + coupling) / air, coupling / air
+    rates[:, 1, 0], rates[:, 1, 1] = coupling / (capacity - air), -coupling / (capacity - air)
+    rates[:, 0, 2], rates[:, 0, 3] = 1.0 / air, loss / air
+    over = expm(0.25 * rates)
+    transition, outdoor_c = over[:, :2, :2], rng.normal(3.0, 6.0, intervals)
+    state_c, floating_c = rng.uniform(18.0, 24.0, (count, 2)), np.empty((count, intervals))
+    for t in range(intervals):
+        state_c = np.einsum("dij,dj->di", transition, state_c) + over[:, :2, 3] * outdoor_c[t]
+        floating_c[:, t] = state_c[:, 0]
+    lower_c, upper_c = rng.uniform((17.0, 21.0), (21.0, 23.5), (count, intervals, 2)).T
+    narrow = np.where(rng.random(count) < 0.1, lower_c + 0.1, upper_c)
+    return TwoMassHeatPumps(
+        rated_power_kw=rng.uniform(1.0, 5.0, count) * (rng.random(count) > 0.03),
+        transition=transition,
+        heating_k_per_kw=over[:, :2, 2],
+        lower_k=lower_c.T - floating_c,
+        upper_k=narrow.T - floating_c,
+        cop=rng.uniform(2.0, 4.0, intervals),
+        interval_h=0.25,
+        weight=rng.uniform(0.2, 3.0, count),
+    )
+
+
 _KINDS = {
     "curtailable": _curtailable,
     "deferrable": _deferrable,
     "batteries": _batteries,
     "heat_pumps": _heat_pumps,
+    "two_mass_heat_pumps": _two_mass_heat_pumps,
 }
 
 

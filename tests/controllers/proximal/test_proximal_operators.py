@@ -22,7 +22,7 @@ from gridloom.controllers.proximal.population import (
 from gridloom.simulators.model import FloatArray
 
 Make = Callable[[str, np.random.Generator, int, int], Population]
-KINDS = ("curtailable", "deferrable", "batteries", "heat_pumps")
+KINDS = ("curtailable", "deferrable", "batteries", "heat_pumps", "two_mass_heat_pumps")
 
 
 def asked(
@@ -70,7 +70,11 @@ def test_a_quadratic_program_has_the_same_optimum(
     random_population: Make,
     quadratic_optimum: Callable[..., tuple[float, FloatArray]],
 ) -> None:
-    """Of 90 devices a kind: never worse than HiGHS, which misses an optimum by up to 1e-6 EUR."""
+    """Of 90 devices a kind: never worse than HiGHS, which misses an optimum by up to 1e-6 EUR.
+
+    With two temperatures it misses it by up to 1e-5 EUR, and solves but half of the programs.
+    """
+    misses_eur, solves = (1e-5, 36) if kind == "two_mass_heat_pumps" else (1e-6, 60)
     rng = np.random.default_rng(5)
     judged = 0
     for _ in range(15):
@@ -86,9 +90,9 @@ def test_a_quadratic_program_has_the_same_optimum(
         apart = 0.02 / population.weight[:, None] * (profile - wish) ** 2
         cost = (request.price_eur_per_kw[leaf] * profile + 0.5 * apart).sum()
         cost += population.contract_cost_eur(profile).sum()
-        assert least - 1e-6 <= cost <= least + 2e-8
+        assert least - misses_eur <= cost <= least + 2e-8
         np.testing.assert_allclose(profile, best, rtol=0.0, atol=1e-2)  # 1e-6 EUR = rho/2 (1e-2)^2
-    assert judged >= 60
+    assert judged >= solves
 
 
 @settings(max_examples=60)

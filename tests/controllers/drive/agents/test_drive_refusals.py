@@ -20,11 +20,3 @@ def test_devices_of_another_type(
     (problem,) = caught.value.problems
     assert problem.key == ("controls",)
     assert "does not know what 'device' can do" in problem.message
-
-
-def test_buildings_with_two_temperatures(drive_agent: Any) -> None:
-    with pytest.raises(ScenarioError, match="two temperatures") as caught:
-        drive_agent("heat_pump", 4, building={"model": "2R2C"})
-    (problem,) = caught.value.problems
-    assert problem.key == ("controls",)
-    assert "1R1C" in problem.expected
