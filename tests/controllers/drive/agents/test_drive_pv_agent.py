@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gridloom.controllers.negotiation.messages import Requests
 from gridloom.simulators.errors import ScenarioError
 
 INTERVALS = 8
@@ -49,13 +50,13 @@ def test_its_answer_to_prices_is_the_cheapest(
 
 
 def test_a_target_moves_it_from_its_last_profile_by_hand(drive_agent: Any, steered: Any) -> None:
-    """p = q + target - (price + cost) dt / rho: here + 1 - (20 + 20) 0.25 / 1000 / 0.02 = 0.5."""
+    """p = q + w (target - (price + cost) dt / rho): w (1 - (20 + 20) 0.25 / 20) = w / 2 more."""
     agent = plants(drive_agent, agent={"curtailment_cost_eur_per_mwh": 20.0})
     run = steered(agent)
     answer_kw = run.answer(0, 20.0, np.ones(INTERVALS), 0.02)
     lowest_kw = agent.schedule_kw.copy()
     lowest_kw[:, 0] = run.observation["expected_power_kw"]
-    expected_kw = np.clip(agent.schedule_kw + 0.5, lowest_kw, 0.0)
+    expected_kw = np.clip(agent.schedule_kw + 0.5 * agent.weight[:, np.newaxis], lowest_kw, 0.0)
     np.testing.assert_allclose(answer_kw, expected_kw, atol=1e-12)
     assert (answer_kw > lowest_kw + 0.1).any()
 
@@ -68,6 +69,7 @@ def test_who_is_not_to_be_curtailed_feeds_in_what_there_is(
     low = {"forecast": {"relative_bias": -0.5}, "short_term": {"interval": "15min"}}
     agent, free = plants(drive_agent, **low, **rating), plants(drive_agent, **rating).controlled
     run = steered(agent)
+    agent._asked_price[:] = 5.0  # worth next to nothing
     for number in range(INTERVALS):
         answer_kw = run.answer(number, 50.0)
         np.testing.assert_array_equal(answer_kw[:, INTERVALS - number :], 0.0)
@@ -88,8 +90,31 @@ def test_orders_to_draw_power_curtail_everything(drive_agent: Any, steered: Any)
     agent = plants(drive_agent)
     run = steered(agent)
     run.answer(0, 50.0)
+    agent._asked_price[:] = -1.0
     drawn_kw = run.step(0, np.full((3, INTERVALS), 2.0))
     np.testing.assert_array_equal(drawn_kw, 0.0)
+
+
+@pytest.mark.parametrize(("price", "limited"), [(0.0, True), (9.0, True), (11.0, False)])
+def test_it_is_limited_only_where_what_it_feeds_in_is_worth_nothing(
+    drive_agent: Any, steered: Any, price: float, *, limited: bool
+) -> None:
+    """Else an order below what is available means that the sun is stronger than was planned."""
+    agent = plants(drive_agent)
+    steered(agent).answer(0, 50.0)
+    everybody, prices = np.ones(3, dtype=np.bool_), np.full((1, agent.count), price)
+    agent._reply(
+        everybody,
+        Requests(
+            round=0,
+            start_s=0,
+            interval_s=900,
+            buying_price_eur_per_mwh=prices,
+            selling_price_eur_per_mwh=prices,
+        ),
+    )
+    setpoint_kw = agent.setpoints(0, np.full((3, INTERVALS), -0.1))["power_setpoint_kw"]
+    assert ((setpoint_kw == -0.1) == limited).all()
 
 
 def test_at_night_it_is_not_limited(drive_agent: Any, steered: Any) -> None:
