@@ -1,9 +1,8 @@
 """Districts of the benchmarks: houses with devices at feeders, drawn from a seed."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import fields, replace
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,20 +14,16 @@ from gridloom.controllers.drive.district import District
 from gridloom.controllers.proximal.batteries import Batteries, Stays
 from gridloom.controllers.proximal.population import BoolArray
 
-SOURCE = Path(__file__).parents[3] / "benchmarks" / "synthetic_district.py"
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 Draw: TypeAlias = Callable[..., tuple[District, list[Share]]]
 
 
 @pytest.fixture(scope="session")
 def synthetic_district() -> Any:
     """The module that draws districts."""
-    spec = spec_from_file_location("synthetic_district", SOURCE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look themselves up
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(BENCHMARKS)
+        return import_module("synthetic_district")
 
 
 @pytest.fixture(scope="session")

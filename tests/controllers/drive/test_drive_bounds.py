@@ -1,6 +1,7 @@
 """The dual bound holds at any prices: no plan is cheaper, as HiGHS's optimum is not."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -30,12 +31,20 @@ def bound_eur(district: District, devices: LocalDevices, price: FloatArray) -> f
     return dual_bound_eur(district.tree, district.prices, price, drawn_kw, contracts_eur)
 
 
-@pytest.fixture(scope="module")
-def limited(draw: Draw) -> tuple[District, LocalDevices, float]:
+@dataclass(frozen=True, repr=False)  # what hypothesis would print is long
+class Limited:
     """Feeders with limits that bind, and the optimum."""
+
+    district: District
+    devices: LocalDevices
+    best_eur: float
+
+
+@pytest.fixture(scope="module")
+def limited(draw: Draw) -> Limited:
     district, shares = draw(39, 0, 0.4)
     best = central_optimum(district.tree, district.prices, shares, district.fixed_kw)
-    return district, LocalDevices(shares), best.cost_eur
+    return Limited(district, LocalDevices(shares), best.cost_eur)
 
 
 @given(
@@ -44,25 +53,32 @@ def limited(draw: Draw) -> tuple[District, LocalDevices, float]:
     height=st.floats(0.0, 1.0),
 )
 def test_no_prices_prove_more_than_the_optimum(
-    limited: tuple[District, LocalDevices, float], seed: int, spread: float, height: float
+    limited: Limited, seed: int, spread: float, height: float
 ) -> None:
-    district, devices, best_eur = limited
-    tree, prices = district.tree, district.prices
+    tree, prices = limited.district.tree, limited.district.prices
     root = prices.selling + height * (prices.buying - prices.selling)
+    root = np.minimum(root, prices.buying)  # not the last bit beyond
     noise = np.random.default_rng(seed).normal(0.0, spread, (len(tree), len(root)))
     noise[tree.roots] = 0.0
-    told_eur = bound_eur(district, devices, root + noise)
+    noise = np.clip(noise, -prices.overload / 2, prices.overload / 2)  # nested nets differ by two
+    told_eur = bound_eur(limited.district, limited.devices, root + noise)
     assert np.isfinite(told_eur)
-    assert told_eur <= best_eur + 1e-6
+    assert told_eur <= limited.best_eur + 1e-6
 
 
-def test_prices_that_the_tariff_does_not_know_prove_nothing(
-    limited: tuple[District, LocalDevices, float],
-) -> None:
+def test_prices_that_the_tariff_does_not_know_prove_nothing(limited: Limited) -> None:
     """Whoever paid the community more than the tariff could draw without end."""
-    district, devices, _ = limited
+    district = limited.district
     price = np.tile(district.prices.buying + 0.01, (len(district.tree), 1))
-    assert bound_eur(district, devices, price) == -np.inf
+    assert bound_eur(district, limited.devices, price) == -np.inf
+
+
+def test_congestion_prices_above_that_of_overload_prove_nothing(limited: Limited) -> None:
+    """Whoever paid a feeder more than overload costs could overload it without end."""
+    district = limited.district
+    price = np.tile(district.prices.buying, (len(district.tree), 1))
+    price[1:] += 1.01 * district.prices.overload
+    assert bound_eur(district, limited.devices, price) == -np.inf
 
 
 def test_prices_of_the_tariff_prove_what_devices_save_alone(draw: Draw) -> None:

@@ -1,7 +1,7 @@
 """Devices that do not answer every time, and devices that never answer again."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -27,6 +27,7 @@ class UnreliableDevices(LocalDevices):
     """Of each population, (device,): those that never answer from some round on."""
     silent_from: int = 0
 
+    @override
     def __post_init__(self) -> None:
         super().__post_init__()
         self._rng = np.random.default_rng(7)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from gridloom.controllers.drive.central import Share, central_optimum
 from gridloom.controllers.drive.district import District, LocalDevices, negotiate
 from gridloom.controllers.drive.negotiated_plan import Rigour
+from gridloom.controllers.drive.sharing import TreeSharing
 from gridloom.controllers.proximal.batteries import Batteries
 from gridloom.controllers.proximal.curtailable import Curtailable
 from gridloom.controllers.proximal.deferrable import Deferrable
@@ -59,7 +61,8 @@ def later(devices: Population, power_kw: FloatArray) -> Population:
                 heat_gain_kw=devices.heat_gain_kw[1:],
                 cop=devices.cop[1:],
             )
-    raise TypeError(type(devices).__name__)
+        case _:
+            raise TypeError(type(devices).__name__)
 
 
 def shifted(
@@ -89,7 +92,7 @@ def test_few_rounds_are_needed_again(draw: Draw, deviation: float, most_rounds: 
         noise_kw = deviation * district.fixed_kw * noise
         price = found.price[:, 1:].copy()
         district, devices = shifted(district, devices, noise_kw)
-        found = negotiate(district, devices, PERCENT, start=price)
+        found = negotiate(district, devices, PERCENT, method=partial(TreeSharing, start=price))
         best = central_optimum(
             district.tree, district.prices, devices.shares, district.fixed_kw
         ).cost_eur
