@@ -21,6 +21,7 @@ from gridloom.simulators.signals import (
     Information,
     Signal,
 )
+from gridloom.simulators.storage import Storage
 
 
 class SelfConsumptionConfig(ControllerConfig):
@@ -44,6 +45,14 @@ class SelfConsumption(Controller):
 
     def __init__(self, config: SelfConsumptionConfig, context: ControlContext) -> None:
         super().__init__(config, context)
+        if not isinstance(self.controlled, Storage):
+            raise ScenarioError(
+                Problem(
+                    message=f"'{self.controlled.name}' has no batteries of houses",
+                    key=("controls",),
+                    expected="a simulator of type storage",
+                )
+            )
         measured = next((p.elements for p in self.ports if p.signal == POWER), None)
         steered = next(p.elements for p in self.ports if p.signal == POWER_SETPOINT)
         if measured is None or steered is None:

@@ -5,7 +5,7 @@ lacks. A coordinator is tried with an agent for every simulator that any type of
 for; coordinators that are in the scenario do not count.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,9 +50,11 @@ def suitabilities(composition: Composition) -> list[Suitability]:
     for name in sorted(found, key=lambda name: (name in coordinators, name)):
         serves, reason = trial.serves(name, found[name])
         if issubclass(found[name], Agent):
-            for at in serves:
-                trial.agents.setdefault(at, (name, found[name]))
-        beside = {kind for kind, _ in trial.agents.values()} if name in coordinators else set()
+            trial.note_agent(name, found[name], serves)
+        scheme, beside = found[name], set[str]()
+        if issubclass(scheme, Coordinator):
+            known = trial.agents[scheme.asks_for_targets]
+            beside = {kind for kind, _ in known.values()}
         schemes.append(
             Suitability(
                 scheme=name,
@@ -72,10 +74,18 @@ class _Trial:
         self._simulators = {
             n: m for n, m in composition.models.items() if not isinstance(m, Controller)
         }
-        self.agents: dict[str, tuple[str, type[Any]]] = {}
-        """By simulator, the type of agent that can speak for it, and its class."""
+        self.agents: dict[bool, dict[str, tuple[str, type[Any]]]] = {False: {}, True: {}}
+        """By whether they are asked for targets, and by simulator: the first type of agent that can
+        then speak for it, and its class."""
         self._agents_on: dict[Terms, dict[str, Controller]] = {}
         """Agents that were built, by the terms on which they negotiate."""
+
+    def note_agent(self, name: str, kind: type[Agent], serves: Sequence[str]) -> None:
+        """Take note of the simulators that a type of agent can speak for."""
+        for asked_for_targets, agents in self.agents.items():
+            if kind.answers_targets == asked_for_targets or not kind.is_flexible:
+                for at in serves:
+                    agents.setdefault(at, (name, kind))
 
     def serves(self, name: str, scheme: type[Any]) -> tuple[tuple[str, ...], str]:
         """Return the simulators that a scheme can control; else why there is none."""
@@ -97,10 +107,12 @@ class _Trial:
         is_coordinator = issubclass(scheme, Coordinator)
         terms = config.terms(name, self._simulators) if is_coordinator else None
         fits = not self._lacking(scheme, at)  # otherwise it refuses whatever agents there are
-        agents = self._agents(terms) if terms is not None and fits else {}
+        agents: Mapping[str, Controller] = {}
+        if terms is not None and fits:
+            agents = self._agents(terms, asked_for_targets=scheme.asks_for_targets)
         scheme(config, self._context(name, terms, agents))
 
-    def _agents(self, terms: Terms) -> dict[str, Controller]:
+    def _agents(self, terms: Terms, *, asked_for_targets: bool) -> dict[str, Controller]:
         """Return an agent for every simulator that one can speak for, on a coordinator's terms."""
         if terms not in self._agents_on:
             self._agents_on[terms] = {
@@ -108,7 +120,7 @@ class _Trial:
                     _config(name, kind, at, terms.interval_s),
                     self._context(f"{at}_agent", terms, {}),
                 )
-                for at, (name, kind) in self.agents.items()
+                for at, (name, kind) in self.agents[asked_for_targets].items()
             }
         return self._agents_on[terms]
 

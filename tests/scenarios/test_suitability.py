@@ -36,6 +36,7 @@ AGENTS = {
     "ev": "ev_agent",
 }
 NEEDS_KEYS = "needs the keys create, information"
+NO_HEAT_PUMP = "needs a simulator that tells indoor_temperature_c, mass_temperature_c"
 NO_FLEXIBLE_LOAD = "needs a simulator that tells energy_shifted_kwh, baseline_power_kw"
 HOUSEHOLDS = {
     "amas": ("ev",),
@@ -201,18 +202,28 @@ class TestPrinted:
         lines = [line.rstrip() for line in out.splitlines()]
         first = lines.index("Schemes") + 1
         assert lines[first : first + 1 + len(known_types("controllers"))] == [
-            "scheme               can control  note",
-            "amas                 ev",
-            "basic                ev",
-            "ev_agent             ev",
-            "external             nothing      needs the keys create, information",
-            "external_agent       nothing      needs the keys create, information",
-            f"flexible_load_agent  nothing      {NO_FLEXIBLE_LOAD}",
-            "generator_agent      nothing      needs a simulator of type generator",
-            "inflexible_agent     load, pv",
-            "mcu                  market       together with ev_agent, inflexible_agent",
-            "milp                 ev",
-            "storage_agent        nothing      needs a simulator of type storage",
+            "scheme                       can control  note",
+            "amas                         ev",
+            "basic                        ev",
+            "drive                        nothing      needs a simulator of type 'tariff'",
+            "drive_deferrable_load_agent  nothing      needs a simulator of type deferrable_load",
+            "drive_ev_agent               ev",
+            f"drive_heat_pump_agent        nothing      {NO_HEAT_PUMP}",
+            "drive_pv_agent               nothing      needs a simulator that obeys "
+            "power_setpoint_kw",
+            "drive_storage_agent          nothing      needs a simulator of type storage",
+            "ev_agent                     ev",
+            "external                     nothing      needs the keys create, information",
+            "external_agent               nothing      needs the keys create, information",
+            f"flexible_load_agent          nothing      {NO_FLEXIBLE_LOAD}",
+            "generator_agent              nothing      needs a simulator of type generator",
+            "inflexible_agent             load, pv",
+            "mcu                          market       together with ev_agent, inflexible_agent",
+            "milp                         ev",
+            "self_consumption             nothing      needs a simulator of type storage",
+            "storage_agent                nothing      needs a simulator of type storage",
+            "thermostat                   nothing      needs a simulator that tells "
+            "baseline_power_kw",
         ]
 
     def test_a_narrow_terminal_cuts_nothing_off(

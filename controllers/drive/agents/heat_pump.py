@@ -44,9 +44,7 @@ class HeatPumpAgent(ProximalAgent):
         )
 
     @override
-    def renewed(
-        self, time: int, count: int, observation: Observation, before: Population | None
-    ) -> Population:
+    def renewed(self, time: int, count: int, observation: Observation) -> Population:
         begin = time // self.interval_s
         ahead = slice(begin, begin + count)
         floating_c = self._floating_c(self._measured_c(observation), begin, count)

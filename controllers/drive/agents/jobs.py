@@ -143,9 +143,7 @@ class JobAgent(ProximalAgent):
         """
 
     @override
-    def renewed(
-        self, time: int, count: int, observation: Observation, before: Population | None
-    ) -> Population:
+    def renewed(self, time: int, count: int, observation: Observation) -> Population:
         span = Span(start_s=time, interval_s=self.interval_s, count=count)
         jobs, others = self.known(span, observation)
         self._present_share = jobs.present_share(span, len(self.agents))

@@ -49,16 +49,13 @@ class ProximalAgent(Agent):
         self._schedule_kw = np.zeros((len(self.agents), self.intervals))
 
     @abstractmethod
-    def renewed(
-        self, time: int, count: int, observation: Observation, before: Population | None
-    ) -> Population:
+    def renewed(self, time: int, count: int, observation: Observation) -> Population:
         """Return the devices as they are now, in the order of the agents.
 
         Args:
             time: begin of the first interval that is planned.
             count: intervals that are planned, to the end of the run at most.
             observation: what the agents are told.
-            before: the devices an interval ago; None at first.
         """
 
     @property
@@ -92,7 +89,7 @@ class ProximalAgent(Agent):
     @override
     def prepare(self, time: int, observation: Observation) -> None:
         count = min(self.count, self.intervals - time // self.interval_s)
-        self._population = self.renewed(time, count, observation, self._population)
+        self._population = self.renewed(time, count, observation)
 
     @override
     def answer(self, request: FlexibilityRequest) -> FloatArray:

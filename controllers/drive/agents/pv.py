@@ -83,9 +83,7 @@ class PvAgent(ProximalAgent):
         return -self._cost_eur_per_mwh
 
     @override
-    def renewed(
-        self, time: int, count: int, observation: Observation, before: Population | None
-    ) -> Population:
+    def renewed(self, time: int, count: int, observation: Observation) -> Population:
         from gridloom.controllers.proximal.curtailable import Curtailable
 
         begin = time // self.interval_s

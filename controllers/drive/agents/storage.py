@@ -86,9 +86,7 @@ class StorageAgent(ProximalAgent):
         return self._storage.throughput_cost_eur_per_mwh
 
     @override
-    def renewed(
-        self, time: int, count: int, observation: Observation, before: Population | None
-    ) -> Population:
+    def renewed(self, time: int, count: int, observation: Observation) -> Population:
         from gridloom.controllers.proximal.batteries import Batteries, Stays
 
         storage, limits = self._storage, self._storage.limits

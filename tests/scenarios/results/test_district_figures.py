@@ -161,7 +161,7 @@ def test_powers_that_are_not_recorded_are_not_made_up(build_district: RecordBuil
     record = build_district()
     del record["ev"]
     assert by_key(record)["net-power"].title == (
-        "A was to carry 7 kW, regardless of its limit of 4 kW; at most 4 kW are planned"
+        "A was to carry 7 kW before its limit of 4 kW was looked at; at most 4 kW are planned"
     )
 
 
