@@ -209,8 +209,10 @@ class TestPrinted:
             "drive_deferrable_load_agent  nothing      needs a simulator of type deferrable_load",
             "drive_ev_agent               ev",
             f"drive_heat_pump_agent        nothing      {NO_HEAT_PUMP}",
-            "drive_pv_agent               nothing      needs a simulator that obeys "
-            "power_setpoint_kw",
+            (
+                "drive_pv_agent               nothing      needs a simulator that obeys "
+                "power_setpoint_kw"
+            ),
             "drive_storage_agent          nothing      needs a simulator of type storage",
             "ev_agent                     ev",
             "external                     nothing      needs the keys create, information",
@@ -222,8 +224,10 @@ class TestPrinted:
             "milp                         ev",
             "self_consumption             nothing      needs a simulator of type storage",
             "storage_agent                nothing      needs a simulator of type storage",
-            "thermostat                   nothing      needs a simulator that tells "
-            "baseline_power_kw",
+            (
+                "thermostat                   nothing      needs a simulator that tells "
+                "baseline_power_kw"
+            ),
         ]
 
     def test_a_narrow_terminal_cuts_nothing_off(

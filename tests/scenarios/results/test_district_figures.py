@@ -47,8 +47,8 @@ def test_titles_state_the_message_with_its_number(build_district: RecordBuilder)
     assert titles == {
         "power": "Net import peaks at 19 kW at 16:15:00 (load 11 kW, ev 8 kW, heat_pump 0 kW)",
         "net-power": (
-            "A was to carry 7 kW, regardless of its limit of 4 kW; at most 5 kW flow, beyond it "
-            "for 15 min"
+            "A was to carry 7 kW before its limit of 4 kW was looked at; at most 5 kW flow, "
+            "beyond it for 15 min"
         ),
         "net-prices": "The limit of A is worth up to 100 EUR/MWh",
         "convergence": (
