@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _BASIC = "basic"
-_UNCOORDINATED = frozenset({_BASIC, "thermostat"})
+_UNCOORDINATED = frozenset({_BASIC, "self_consumption", "thermostat"})
 """Controllers that look at nothing but their own device."""
 _MCU = "mcu"
 
