@@ -30,7 +30,7 @@ RUNS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "mcu": ("mcu", ()),
     "household": ("household", ()),
     "community": ("community", ()),
-    "untracked": ("community", ("controllers.battery_agent.tracking=0",)),
+    "untracked": ("community", ("variants.community.controllers.battery_agent.tracking=0",)),
     "literal": ("community", (f"variants.community.{_DRIVE}algorithm=literal",)),
     "drop-out 30 %": ("community", (f"variants.community.{_DRIVE}channel.drop_out=0.3",)),
     "congestion": ("congestion", ()),
