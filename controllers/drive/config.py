@@ -60,7 +60,7 @@ class DriveConfig(CoordinatorConfig):
     certify_every: Annotated[int, Field(ge=1)] = 10
     """Rounds after which the distance is looked at, at the latest; each look takes a round."""
     penalty_eur_per_kw2: Positive | None = None
-    """Of straying from targets (rho); default: mean import price of an interval over 3 kW."""
+    """Of straying from targets (rho), at first; default: mean price of an interval over 3 kW."""
     overload_price_eur_per_mwh: Positive = 3000.0
     """What flow beyond a limit is taken to cost, so that there is a plan when none keeps it."""
     secure_aggregation: SecureAggregation | None = None

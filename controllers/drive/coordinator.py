@@ -35,8 +35,6 @@ from gridloom.simulators.tariff import Tariff
 
 _MWH_PER_KWH = 1e-3
 _PROGNOSIS_IS_FINER = 4.0
-_MARGIN = 0.5
-"""Share of the gap by which plans aim below the limits: they are then kept on the way."""
 
 
 class Drive(Coordinator):
@@ -255,12 +253,12 @@ class Drive(Coordinator):
         penalty = prices.usual_penalty if self._penalty is None else self._penalty
         weight = np.zeros(len(tree.leaves))
         np.add.at(weight, self.nets[self.takes_part], self._weight[self.takes_part])
-        method = _method(config.algorithm)(
-            tree.narrowed(config.gap * _MARGIN), prices, weight, penalty, self._begin_price()
-        )
         # Peaks are the last to show.
         gap = config.gap / _PROGNOSIS_IS_FINER if self._needs_prognosis else config.gap
         rigour = Rigour(gap=gap, certify_every=config.certify_every)
+        method = _method(config.algorithm)(
+            tree.narrowed(rigour.margin), prices, weight, penalty, self._begin_price()
+        )
         plan = NegotiatedPlan(tree, prices, method, weight, rigour)
         plan.begin(self._totals.drawn_kw, self._usual_kw, self._totals.contracts_eur)
         return plan

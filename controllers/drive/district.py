@@ -18,10 +18,6 @@ from gridloom.controllers.drive.tariffs import Prices
 from gridloom.controllers.proximal.population import LeafTotals, ProximalRequest
 from gridloom.simulators.model import FloatArray
 
-_MARGIN = 0.5
-"""Of the gap: by what share nets aim below their limits. What is left of the residuals then stays
-within them, where it would cost far more than room does."""
-
 
 class Devices(Protocol):
     """Devices that answer together."""
@@ -121,7 +117,7 @@ def negotiate(
     """
     tree, prices = district.tree, district.prices
     weight = devices.weight(len(tree.leaves))
-    way = method(tree.narrowed(rigour.gap * _MARGIN), prices, weight, prices.usual_penalty)
+    way = method(tree.narrowed(rigour.margin), prices, weight, prices.usual_penalty)
     plan = NegotiatedPlan(tree, prices, way, weight, replace(rigour, frugal=True))
     offered = devices.offered(*district.fixed_kw.shape)
     drawn_kw = offered.power_kw + district.fixed_kw

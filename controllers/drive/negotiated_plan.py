@@ -63,6 +63,11 @@ class Rigour:
     """Whether it is looked at only where that promises something: to answer without a target costs
     devices with a state several times as much."""
 
+    @property
+    def margin(self) -> float:
+        """Share by which plans aim below limits: these are then kept on the way as well."""
+        return self.gap / 2.0
+
 
 class NegotiatedPlan:
     """Rounds with targets, and now and then one without, that certifies how good the plan is.

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gridloom.scenarios.reader import ScenarioDocument
+from gridloom.scenarios.reader import ScenarioDocument, read_scenario
 from gridloom.simulators.errors import Problem
 
 Read = Callable[..., ScenarioDocument]
@@ -73,6 +73,14 @@ def test_override_of_a_model_leaves_out_the_variants_that_drop_it(read: Read) ->
     document = read(text, "simulators.dev.count=8")
     assert document.scenario("with").resolved()["simulators"]["dev"]["count"] == 8
     assert "dev" not in document.scenario("without").resolved()["simulators"]
+
+
+def test_a_variant_of_a_derived_scenario_drops_what_its_base_has() -> None:
+    document = read_scenario("drive-39-schemes")
+    assert document.variants == ("uncontrolled", "community", "amas", "mcu")
+    controllers = document.scenario("amas").resolved()["controllers"]
+    assert "drive" not in controllers
+    assert controllers["battery_agent"]["type"] == "self_consumption"
 
 
 def test_override_of_one_variant_leaves_the_others(read: Read) -> None:
