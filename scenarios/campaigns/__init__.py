@@ -1,0 +1,9 @@
+"""Campaigns: many runs of one scenario, in processes of their own, that resume where they were.
+
+    campaign file -> Campaign -> points -> Job -> run server -> Outcome -> Index -> table, report
+
+- `schema`, `axes`, `campaign`: what a campaign file says, and the points that it spans.
+- `job`, `run_server`, `workplace`: one run in a process of its own, whatever becomes of it.
+- `cluster`, `batch`: Dask hands the jobs out; the driver keeps the books.
+- `index`, `campaign_folder`: the books, and where everything lies.
+"""

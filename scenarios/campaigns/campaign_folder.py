@@ -1,0 +1,40 @@
+"""Where the files of a campaign are."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class CampaignFolder:
+    """The files of one campaign."""
+
+    path: Path
+
+    @property
+    def index(self) -> Path:
+        """What became of every run."""
+        return self.path / "index.sqlite"
+
+    @property
+    def runs(self) -> Path:
+        """Folder below which each run has its own."""
+        return self.path / "runs"
+
+    @property
+    def log(self) -> Path:
+        """What the driver had to say."""
+        return self.path / "batch.log"
+
+    @property
+    def table(self) -> Path:
+        """Parameters and indicators of all runs."""
+        return self.path / "table.csv"
+
+    @property
+    def report(self) -> Path:
+        """The comparison of all runs as one page."""
+        return self.path / "report.html"
+
+    def is_campaign(self) -> bool:
+        """Whether a campaign was begun here."""
+        return self.index.is_file()

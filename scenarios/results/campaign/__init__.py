@@ -1,0 +1,1 @@
+"""Campaigns as tables and as a page: indicators over what was varied."""
