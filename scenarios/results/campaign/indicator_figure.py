@@ -1,0 +1,84 @@
+"""Figure: one indicator over what was varied, a line for each scheme."""
+
+import numpy as np
+
+from gridloom.scenarios.results.campaign.cells import shown_means
+from gridloom.scenarios.results.campaign.columns import Column
+from gridloom.scenarios.results.campaign.indicator_plot import draw_indicator, shows_single_runs
+from gridloom.scenarios.results.campaign.roles import Roles
+from gridloom.scenarios.results.campaign.statistics import SeedMeans, means_over_seeds
+from gridloom.scenarios.results.campaign.writing import (
+    axis_title,
+    printed_unit,
+    with_interval,
+    with_unit,
+)
+from gridloom.scenarios.results.figures.style import ReportFigure
+from gridloom.scenarios.results.wording import counted, number
+from gridloom.simulators.model import FloatArray
+
+
+def indicator_figure(
+    column: Column, values: FloatArray, roles: Roles, key: str
+) -> ReportFigure | None:
+    """Draw an indicator, None where no mean of it is known; within `figure_style`.
+
+    Args:
+        column: what it is.
+        values: (points,), NaN where not known.
+        roles: what is drawn how.
+        key: of the figure within the page.
+    """
+    means = shown_means(values, roles)
+    if not np.isfinite(means.mean).any():
+        return None
+    title = _title(column, values, roles)
+    return ReportFigure(
+        key=key,
+        title=title,
+        caption=_caption(means, roles),
+        alternative=f"{axis_title(column)} over {_over(roles)}. {title}.",
+        svg=draw_indicator(column, values, means, roles),
+    )
+
+
+def _title(column: Column, values: FloatArray, roles: Roles) -> str:
+    factor = roles.scheme or roles.x
+    label = column.long_name
+    label = label[:1].upper() + label[1:]
+    if factor is None:
+        mean = means_over_seeds(values, np.zeros_like(roles.seed_codes), roles.seed_codes, 1)
+        text = with_interval(float(mean.mean[0]), float(mean.half_width[0]))
+        return f"{label}: {text} {printed_unit(column.unit)}".strip()
+    means = means_over_seeds(values, factor.codes, roles.seed_codes, len(factor)).mean
+    if not np.isfinite(means).any():
+        return label
+    least, most = int(np.nanargmin(means)), int(np.nanargmax(means))
+    if number(means[least]) == number(means[most]):
+        return f"{label}: {with_unit(means[least], column)} on average, whatever {factor.name}"
+    return (
+        f"{label}: {with_unit(means[least], column)} on average with {factor.names[least]}, "
+        f"{with_unit(means[most], column)} with {factor.names[most]}"
+    )
+
+
+def _over(roles: Roles) -> str:
+    shown = [factor.name for factor in (roles.x, roles.scheme, roles.panel) if factor]
+    return ", ".join(shown) or "all runs"
+
+
+def _caption(means: SeedMeans, roles: Roles) -> str:
+    counts = means.count[means.count > 0]
+    fewest, most = int(counts.min()), int(counts.max())
+    several = "" if most == 1 else f"Means over {counted(most, 'seed')}"
+    if fewest < most:
+        several = f"Means over {fewest} to {most} seeds"
+    interval = ", with 95 % confidence intervals (Student’s t)" if most > 1 else ""  # noqa: RUF001
+    sentences = [f"{several}{interval}." if several else "One run each: no intervals."]
+    if roles.rest:
+        sentences.append(f"Averaged over {', '.join(f.name for f in roles.rest)}.")
+    if shows_single_runs(roles) and most > 1:
+        sentences.append("Pale dots: single runs.")
+    if roles.panel:
+        sentences.append(f"One plot for each {roles.panel.name}.")
+    return " ".join(sentences)

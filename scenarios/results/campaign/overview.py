@@ -1,0 +1,115 @@
+"""What the head of a campaign's report says: how many runs, what they took, which failed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder
+from gridloom.scenarios.campaigns.index import About
+from gridloom.scenarios.campaigns.outcome import RunState
+from gridloom.scenarios.campaigns.point import Axis
+from gridloom.scenarios.results.campaign.bookkeeping import Books, Failure
+from gridloom.scenarios.results.campaign.linked_runs import relative_link
+from gridloom.scenarios.results.campaign.writing import printed_unit, written_parameters
+from gridloom.scenarios.results.wording import counted, number, span
+from gridloom.scenarios.run_folder import RunFolder
+
+_MOST_VALUES, _MOST_FAILURES = 8, 20
+_KEPT_VALUES = 3
+"""At each end, where not all values are printed."""
+_GIGABYTE, _MEGABYTE = 1e9, 1e6
+
+
+@dataclass(frozen=True, kw_only=True)
+class AxisRow:
+    """One axis as the page prints it."""
+
+    name: str
+    values: str
+    unit: str
+    count: int
+    sets: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureRow:
+    """Runs that failed for the same reason, as the page prints them."""
+
+    fault: str
+    reason: str
+    count: int
+    examples: list[tuple[str, str]]
+    """Parameters, and the link to the log or ''."""
+
+
+def facts_of(about: About, books: Books) -> list[tuple[str, str]]:
+    """Return the lines below the title: label and text."""
+    counts = [f"{count} {state.value}" for state, count in books.counts.items() if count]
+    shared = f" ({books.distinct} different)" if books.distinct < books.points else ""
+    facts = [
+        ("campaign", about.name),
+        ("runs", f"{books.points}{shared}: {', '.join(counts) or 'none'}"),
+        ("computing time in all", span(books.wall_time_s) if books.wall_time_s else ""),
+        ("records", _size(books.record_bytes)),
+        ("most memory of a run", _size(books.peak_memory_bytes)),
+        ("gridloom", about.gridloom_version),
+    ]
+    return [(label, text) for label, text in facts if text]
+
+
+def warning_of(books: Books) -> str:
+    """Return what a reader must know of a campaign that is not complete, else ''."""
+    failed = books.counts[RunState.FAILED]
+    open_runs = books.counts[RunState.PENDING] + books.counts[RunState.RUNNING]
+    parts = [
+        f"{failed} failed" if failed else "",
+        f"{open_runs} not computed yet" if open_runs else "",
+    ]
+    text = " and ".join(part for part in parts if part)
+    return f"Of {counted(books.points, 'run')}, {text}: means leave them out." if text else ""
+
+
+def axis_rows(axes: Sequence[Axis]) -> list[AxisRow]:
+    """Return what was varied."""
+    return [
+        AxisRow(
+            name=axis.name,
+            values=_values(axis),
+            unit=printed_unit(axis.unit),
+            count=len(axis.labels),
+            sets=", ".join(axis.keys) or "named changes",
+        )
+        for axis in axes
+    ]
+
+
+def failure_rows(books: Books, folder: CampaignFolder, page: Path) -> list[FailureRow]:
+    """Return the most frequent failures."""
+    failures = sorted(books.failures.values(), key=lambda failure: -failure.count)
+    return [_failure_row(failure, folder, page) for failure in failures[:_MOST_FAILURES]]
+
+
+def _failure_row(failure: Failure, folder: CampaignFolder, page: Path) -> FailureRow:
+    examples = []
+    for run_number, name, parameters in failure.examples:
+        log = RunFolder(folder.runs / name).log
+        link = relative_link(log, page) if log.is_file() else ""
+        examples.append((f"run {run_number}: {written_parameters(parameters)}", link))
+    return FailureRow(
+        fault=failure.fault, reason=failure.reason, count=failure.count, examples=examples
+    )
+
+
+def _values(axis: Axis) -> str:
+    texts = [str(label) for label in axis.labels]
+    if len(texts) > _MOST_VALUES:
+        texts = [*texts[:_KEPT_VALUES], "…", *texts[-_KEPT_VALUES:]]
+    return ", ".join(texts)
+
+
+def _size(size_bytes: int) -> str:
+    if not size_bytes:
+        return ""
+    if size_bytes >= _GIGABYTE:
+        return f"{number(size_bytes / _GIGABYTE)} GB"
+    return f"{number(size_bytes / _MEGABYTE)} MB"

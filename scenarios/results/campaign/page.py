@@ -1,0 +1,195 @@
+"""The report of a campaign: one HTML page that needs nothing but itself, in the report's look."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder
+from gridloom.scenarios.campaigns.index import Index
+from gridloom.scenarios.results import report
+from gridloom.scenarios.results.campaign.bookkeeping import books_of
+from gridloom.scenarios.results.campaign.campaign_results import require_campaign
+from gridloom.scenarios.results.campaign.cells import cells_of
+from gridloom.scenarios.results.campaign.columns import Choice
+from gridloom.scenarios.results.campaign.factors import factors_of
+from gridloom.scenarios.results.campaign.linked_runs import outstanding_runs
+from gridloom.scenarios.results.campaign.overview import (
+    axis_rows,
+    facts_of,
+    failure_rows,
+    warning_of,
+)
+from gridloom.scenarios.results.campaign.replacing import replacing
+from gridloom.scenarios.results.campaign.roles import Roles, roles_of
+from gridloom.scenarios.results.campaign.selection import (
+    indicator_columns,
+    trade_off_columns,
+    varies,
+)
+from gridloom.scenarios.results.campaign.values import CampaignValues, read_values
+from gridloom.scenarios.results.campaign.writing import written_parameters
+
+if TYPE_CHECKING:
+    from gridloom.scenarios.results.campaign.trade_off import TradeOff
+    from gridloom.scenarios.results.figures.style import ReportFigure
+
+_TEMPLATE = Path(__file__).with_name("campaign.html")
+_REPORT_TEMPLATE = Path(report.__file__).with_name("report.html")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """What the page shows of the campaign's values."""
+
+    values: CampaignValues
+    roles: Roles
+    varying: Sequence[int]
+    """Columns of the indicators that have figures."""
+    constant: Sequence[int]
+    """Columns of those that are the same in all runs."""
+    trade_off: tuple[int, int] | None
+
+
+def write_campaign_report(
+    folder: CampaignFolder,
+    out: Path | None = None,
+    *,
+    indicators: Sequence[str] = (),
+    pareto: tuple[str, str] | None = None,
+) -> Path:
+    """Write the report of a campaign as one self-contained HTML page.
+
+    Args:
+        folder: of the campaign, which may still be under way.
+        out: the page; by default `report.html` in the campaign's folder.
+        indicators: columns of the table that are shown over what was varied; by default headlines.
+        pareto: the two that are weighed against each other; by default a cost and a violation.
+
+    Returns:
+        The page.
+
+    Raises:
+        ScenarioError: there is no campaign, or no run has an indicator asked for.
+        RecordError: the books cannot be read, or the page cannot be written.
+    """
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    require_campaign(folder)
+    page = out or folder.report
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["data_uri"] = _data_uri
+    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    with Index(folder.index) as index:
+        chosen = _choose(read_values(index, Choice()), indicators, pareto)
+        content = {**_head(index, folder, page), **_findings(chosen)}
+        content["outstanding"] = [
+            (run, written_parameters(run.parameters))
+            for run in outstanding_runs(chosen.values, folder, index, page)
+        ]
+    style = Markup(_style_of_the_report())  # noqa: S704 -- our own file
+    with replacing(page) as unfinished:
+        unfinished.write_text(
+            template.render(style=style, **content), encoding="utf-8", newline="\n"
+        )
+    return page
+
+
+def _choose(
+    values: CampaignValues, indicators: Sequence[str], pareto: tuple[str, str] | None
+) -> Chosen:
+    wanted = indicator_columns(values, indicators)
+    return Chosen(
+        values=values,
+        roles=roles_of(factors_of(values.points), len(values.points)),
+        varying=[place for place in wanted if varies(values, place)],
+        constant=[place for place in wanted if not varies(values, place)],
+        trade_off=trade_off_columns(values, pareto),
+    )
+
+
+def _head(index: Index, folder: CampaignFolder, page: Path) -> dict[str, Any]:
+    """Return what the template prints of the campaign as such."""
+    about, books = index.about(), books_of(index.runs())
+    return {
+        "title": about.title or about.name,
+        "warning": warning_of(books),
+        "facts": facts_of(about, books),
+        "axes": axis_rows(about.axes),
+        "failures": failure_rows(books, folder, page),
+        "failure_kinds": len(books.failures),
+    }
+
+
+def _findings(chosen: Chosen) -> dict[str, Any]:
+    """Return what the template prints of the indicators."""
+    from gridloom.scenarios.results.campaign import tables
+    from gridloom.scenarios.results.campaign.trade_off import schemes_unbeaten
+
+    values, roles = chosen.values, chosen.roles
+    cells = cells_of(roles.settings, roles.points)
+    trade_off = _trade_off(chosen)
+    compared = roles.scheme if len(roles.settings) > 1 else None
+    return {
+        "roles": roles,
+        "figures": _figures(chosen),
+        "constants": tables.constants(values, chosen.constant),
+        "differences": tables.difference_table(values, chosen.varying, roles),
+        "differences_over_x": tables.differences_over_x(values, chosen.varying, roles),
+        "trade_off_figure": None if trade_off is None else _draw(trade_off, roles),
+        "front": None if trade_off is None else tables.front_table(trade_off),
+        "unbeaten": schemes_unbeaten(trade_off, compared) if trade_off and compared else [],
+        "combinations": tables.combination_table(values, chosen.varying, cells, roles),
+        "all_indicators": tables.all_indicators(values, roles),
+    }
+
+
+def _figures(chosen: Chosen) -> "list[ReportFigure]":
+    from gridloom.scenarios.results.campaign.indicator_figure import indicator_figure
+    from gridloom.scenarios.results.figures.style import figure_style
+
+    values = chosen.values
+    with figure_style():
+        drawn = [
+            indicator_figure(
+                values.columns[place], values.of_points(place), chosen.roles, f"indicator-{rank}"
+            )
+            for rank, place in enumerate(chosen.varying, start=1)
+        ]
+    return [figure for figure in drawn if figure is not None]
+
+
+def _trade_off(chosen: Chosen) -> "TradeOff | None":
+    from gridloom.scenarios.results.campaign.trade_off import trade_off_of
+
+    if chosen.trade_off is None:
+        return None
+    values, (first, second) = chosen.values, chosen.trade_off
+    found = trade_off_of(
+        (values.columns[first], values.columns[second]),
+        (values.of_points(first), values.of_points(second)),
+        cells_of(chosen.roles.settings, chosen.roles.points),
+        chosen.roles,
+    )
+    return found if found.on_front else None
+
+
+def _draw(trade_off: "TradeOff", roles: Roles) -> "ReportFigure":
+    from gridloom.scenarios.results.campaign.trade_off import trade_off_figure
+    from gridloom.scenarios.results.figures.style import figure_style
+
+    with figure_style():
+        return trade_off_figure(trade_off, roles)
+
+
+def _style_of_the_report() -> str:
+    text = _REPORT_TEMPLATE.read_text(encoding="utf-8")
+    return text.partition("<style>")[2].partition("</style>")[0]
+
+
+def _data_uri(svg: bytes) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode('ascii')}"

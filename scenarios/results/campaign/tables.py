@@ -1,0 +1,184 @@
+"""The tables of a campaign's report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gridloom.scenarios.results.campaign.cells import (
+    Cells,
+    cell_means,
+    cells_of,
+    scheme_differences,
+)
+from gridloom.scenarios.results.campaign.roles import Roles
+from gridloom.scenarios.results.campaign.statistics import SeedMeans, means_over_seeds
+from gridloom.scenarios.results.campaign.trade_off import TradeOff
+from gridloom.scenarios.results.campaign.values import CampaignValues
+from gridloom.scenarios.results.campaign.writing import axis_title, with_interval, with_unit
+from gridloom.scenarios.results.wording import DASH, number
+from gridloom.simulators.model import FloatArray
+
+_NEGLIGIBLE = 1e-9
+"""What floats leave where sums cancel, in any unit of an indicator."""
+_MOST_ROWS = 300
+"""Of a table that people read; all there is goes into table.csv."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One number of a table."""
+
+    text: str
+    strong: bool = False
+    """Whether it differs from zero by more than chance."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrintedTable:
+    """A table as the page prints it."""
+
+    title: str
+    heads: list[str]
+    """Of the columns with words."""
+    number_heads: list[str]
+    rows: list[tuple[list[str], list[Cell]]]
+    """Words and numbers."""
+    left_out: int = 0
+    """Rows that would make it too long."""
+
+
+def combination_table(
+    values: CampaignValues, columns: Sequence[int], cells: Cells, roles: Roles
+) -> PrintedTable:
+    """Return means and intervals of every combination of what was varied but seeds."""
+    all_means = [cell_means(values.of_points(place), cells, roles) for place in columns]
+    rows = []
+    for cell in range(min(len(cells), _MOST_ROWS)):
+        counts = [int(means.count[cell]) for means in all_means]
+        numbers = [_interval(means, cell) for means in all_means]
+        rows.append((cells.texts(cell), [Cell(text=str(max(counts, default=0))), *numbers]))
+    return PrintedTable(
+        title="",
+        heads=[factor.title for factor in cells.factors],
+        number_heads=["seeds", *(axis_title(values.columns[place]) for place in columns)],
+        rows=rows,
+        left_out=max(0, len(cells) - _MOST_ROWS),
+    )
+
+
+def difference_table(
+    values: CampaignValues, columns: Sequence[int], roles: Roles
+) -> PrintedTable | None:
+    """Return how schemes differ from the first, in pairs that share all else; None without any."""
+    scheme = roles.scheme
+    if scheme is None:
+        return None
+    rows = []
+    for place in columns:
+        means = scheme_differences(values.of_points(place), scheme, roles)
+        if np.isfinite(means.mean[1:]).any():
+            rows.append(([axis_title(values.columns[place])], _differences(means)))
+    return PrintedTable(
+        title="",
+        heads=["indicator"],
+        number_heads=_against_first(scheme.names),
+        rows=rows,
+    )
+
+
+def differences_over_x(
+    values: CampaignValues, columns: Sequence[int], roles: Roles
+) -> list[PrintedTable]:
+    """Return the same at each position of the horizontal axis, one table an indicator."""
+    scheme, x = roles.scheme, roles.x
+    if scheme is None or x is None:
+        return []
+    tables = []
+    for place in columns:
+        of_points = values.of_points(place)
+        rows = []
+        for code, text in enumerate(x.texts):
+            among = np.flatnonzero(x.codes == code)
+            means = scheme_differences(of_points, scheme, roles, among)
+            rows.append(([text], _differences(means)))
+        tables.append(
+            PrintedTable(
+                title=axis_title(values.columns[place]),
+                heads=[x.title],
+                number_heads=_against_first(scheme.names),
+                rows=rows,
+            )
+        )
+    return tables
+
+
+def front_table(trade_off: TradeOff) -> PrintedTable:
+    """Return the combinations that no other one beats."""
+    rows = [
+        (trade_off.cells.texts(cell), [_interval(means, cell) for means in trade_off.means])
+        for cell in trade_off.on_front[:_MOST_ROWS]
+    ]
+    return PrintedTable(
+        title="",
+        heads=[factor.title for factor in trade_off.cells.factors],
+        number_heads=[axis_title(column) for column in trade_off.columns],
+        rows=rows,
+        left_out=max(0, len(trade_off.on_front) - _MOST_ROWS),
+    )
+
+
+def all_indicators(values: CampaignValues, roles: Roles) -> list[tuple[str, PrintedTable]]:
+    """Return the means of all indicators by group, a column for each scheme."""
+    factors = [roles.scheme] if roles.scheme else []
+    cells = cells_of(factors, roles.points)
+    heads = [", ".join(cells.texts(cell)) or "all runs" for cell in range(len(cells))]
+    groups: dict[str, list[tuple[list[str], list[Cell]]]] = {}
+    for place, column in enumerate(values.columns):
+        means = _plain_means(values.of_points(place), cells)
+        numbers = [Cell(text=number(mean, 4)) for mean in means.tolist()]
+        groups.setdefault(column.group, []).append(([axis_title(column), column.header], numbers))
+    return [
+        (
+            group,
+            PrintedTable(title=group, heads=["indicator", "name"], number_heads=heads, rows=rows),
+        )
+        for group, rows in groups.items()
+    ]
+
+
+def constants(values: CampaignValues, columns: Sequence[int]) -> list[str]:
+    """Return indicators that are the same in all runs."""
+    return [
+        f"{values.columns[place].long_name}: "
+        f"{with_unit(float(np.nanmean(values.runs[:, place])), values.columns[place])}"
+        for place in columns
+        if np.isfinite(values.runs[:, place]).any()
+    ]
+
+
+def _plain_means(values: FloatArray, cells: Cells) -> FloatArray:
+    """Return the mean of all runs of each cell that are known, each run for itself."""
+    each_for_itself = np.arange(len(values))
+    return means_over_seeds(values, cells.cell_of_point, each_for_itself, len(cells)).mean
+
+
+def _interval(means: SeedMeans, cell: int) -> Cell:
+    return Cell(text=with_interval(float(means.mean[cell]), float(means.half_width[cell])))
+
+
+def _differences(means: SeedMeans) -> list[Cell]:
+    counts = means.count[1:]
+    fewest, most = int(counts.min()), int(counts.max())
+    seeds = str(most) if fewest == most else f"{fewest}{DASH}{most}"
+    return [Cell(text=seeds)] + [
+        Cell(
+            text=_interval(means, side).text,
+            strong=bool(abs(means.mean[side]) > max(means.half_width[side], _NEGLIGIBLE)),
+        )
+        for side in range(1, len(means.mean))
+    ]
+
+
+def _against_first(schemes: Sequence[str]) -> list[str]:
+    return ["seeds", *(f"{scheme} less {schemes[0]}" for scheme in schemes[1:])]

@@ -1,0 +1,317 @@
+"""The report of a campaign: what it says, what it links to, and that nothing breaks it."""
+# ruff: noqa: RUF001 -- the page writes minus signs and dashes
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from typing_extensions import override
+
+from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder
+from gridloom.scenarios.campaigns.index import About, Index, PlannedRun
+from gridloom.scenarios.campaigns.outcome import Fault, Outcome
+from gridloom.scenarios.campaigns.point import Axis
+from gridloom.scenarios.results.campaign import write_campaign_report
+from gridloom.scenarios.results.kpis.kpi import Kpi
+from gridloom.scenarios.runner import Run, run
+from gridloom.simulators.errors import RecordError, ScenarioError
+
+HOSTILE = '"><script src="http://evil.example/x.js">alert(1)</script>'
+SCHEME = Axis(name="scheme", keys=("variant",), labels=("basic", "amas"))
+SEED = Axis(name="seed", keys=("seed",), labels=(1, 2, 3), is_seed=True)
+COST, OVERLOAD = "imbalance_cost_eur", "line_overload_duration_s"
+
+
+class Page(HTMLParser):
+    """What is in a page, tables cell by cell."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.sections: list[str] = []
+        self.tags: set[str] = set()
+        self.links: list[str] = []
+        self.alternatives: list[str] = []
+        self.rows: list[list[str]] = []
+        self._texts: list[str] = []
+        self._in_cell = False
+        self.feed(text)
+
+    @override
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
+        self.tags.add(tag)
+        self.links += [attributes[name] or "" for name in ("href", "src") if name in attributes]
+        if tag == "section":
+            self.sections.append(attributes["id"] or "")
+        if tag == "img":
+            self.alternatives.append(attributes["alt"] or "")
+        if tag == "tr":
+            self.rows.append([])
+        if tag in {"td", "th"}:
+            self.rows[-1].append("")
+            self._in_cell = True
+
+    @override
+    def handle_endtag(self, tag: str) -> None:
+        if tag in {"td", "th"}:
+            self._in_cell = False
+
+    @override
+    def handle_data(self, data: str) -> None:
+        self._texts.append(data)
+        if self._in_cell:
+            self.rows[-1][-1] += data
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self._texts).split())
+
+    def row(self, *beginning: str) -> list[str]:
+        """Return the row whose first cells are these."""
+        (found,) = [r for r in self.rows if tuple(r[: len(beginning)]) == beginning]
+        return found[len(beginning) :]
+
+
+def page_of(folder: CampaignFolder, **options: Any) -> Page:
+    return Page(write_campaign_report(folder, **options).read_text(encoding="utf-8"))
+
+
+def cost_kpi(value: float, **told: Any) -> Kpi:
+    return Kpi(
+        **{
+            "name": COST,
+            "value": value,
+            "unit": "EUR",
+            "group": "Market",
+            "label": "imbalance cost",
+            "headline": True,
+            **told,
+        }
+    )
+
+
+def test_the_page_holds_all_sections_in_order(write_campaign: Any) -> None:
+    page = page_of(write_campaign())
+    assert page.sections == [
+        "axes",
+        "indicator-1",
+        "indicator-2",
+        "differences",
+        "trade-off",
+        "outstanding",
+        "combinations",
+        "indicators",
+    ]
+
+
+def test_the_page_needs_nothing_from_outside(write_campaign: Any) -> None:
+    page = page_of(write_campaign())
+    assert page.links
+    assert all(link.startswith("data:image/svg+xml;base64,") for link in page.links)
+    assert not page.tags & {"script", "link", "iframe", "object"}
+    assert all(page.alternatives)
+
+
+def test_means_over_seeds_with_their_intervals(write_campaign: Any) -> None:
+    """Amas at 11 kW: 5.5, 11, 16.5: s = 5.5, 4.3027 x 5.5 / sqrt(3) = 13.66."""
+    page = page_of(write_campaign())
+    assert page.row("11.0", "amas") == ["3", "11 ± 14", "7.3 ± 0"]
+    assert page.row("3.7", "basic") == ["3", "7.4 ± 9.2", "0 ± 0"]
+
+
+def test_schemes_are_compared_in_pairs(write_campaign: Any) -> None:
+    """Mean over both powers, 8 kW x seed / 2 less with amas: 8, s = 4, 4.3027 x 4 / sqrt(3) = 9.94.
+
+    Only runs with equal seeds are subtracted; the overload is the same for both.
+    """
+    power = Axis(name="power", keys=(), labels=(4.0, 12.0), unit="kW")
+    page = page_of(write_campaign((SCHEME, power, SEED)))
+    begin = page.rows.index(["indicator", "seeds", "amas less basic"])
+    assert page.rows[begin + 1] == ["imbalance cost (EUR)", "3", "−8.0 ± 9.9"]
+    assert page.rows[begin + 2] == ["time with an overloaded line (s)", "3", "0 ± 0"]
+
+
+def test_what_no_combination_beats(write_campaign: Any) -> None:
+    """3.7 kW with amas has the least cost and no overload; alone, amas wins at each power."""
+    page = page_of(write_campaign())
+    front = page.rows.index(["power (kW)", "scheme", "imbalance cost (EUR)",
+                             "time with an overloaded line (s)"]) + 1  # fmt: skip
+    assert page.rows[front][:2] == ["3.7", "amas"]
+    assert "1 combination is beaten by no other" in page.text
+    assert "basic in 0 of 2 settings; amas in 2 of 2 settings" in page.text
+
+
+def test_other_indicators_are_shown_if_asked_for(write_campaign: Any) -> None:
+    folder = write_campaign()
+    page = page_of(folder, indicators=[OVERLOAD], pareto=(OVERLOAD, COST))
+    assert page.sections[:3] == ["axes", "indicator-1", "differences"]
+    assert "Time with an overloaded line against imbalance cost" in page.text
+    with pytest.raises(ScenarioError, match="did you mean 'imbalance_cost_eur'"):
+        write_campaign_report(folder, indicators=["imbalance_cost"])
+    with pytest.raises(ScenarioError, match="no complete run has an indicator 'nothing'"):
+        write_campaign_report(folder, pareto=(COST, "nothing"))
+
+
+def test_where_more_is_better_the_front_is_on_the_other_side(write_campaign: Any) -> None:
+    def kpis_of(parameters: Any) -> list[Kpi]:
+        sufficiency = {"basic": 20.0, "amas": 60.0}[parameters["scheme"]]
+        return [
+            cost_kpi(1.0 if parameters["scheme"] == "basic" else 2.0),
+            cost_kpi(sufficiency, name="self_sufficiency_percent", unit="percent", label="own"),
+        ]
+
+    page = page_of(write_campaign(kpis_of=kpis_of), pareto=(COST, "self_sufficiency_percent"))
+    assert "4 combinations are beaten by no other" in page.text
+    assert "better is more own" in page.text
+
+
+def test_failures_are_grouped_by_what_they_have_in_common(write_campaign: Any) -> None:
+    """Reasons that differ in the time only are one group."""
+
+    def kpis_of(parameters: Any) -> Any:
+        return Fault.SIMULATION if parameters["seed"] == 2 else [cost_kpi(parameters["power"])]
+
+    folder = write_campaign(kpis_of=kpis_of)
+    log = folder.runs / f"street-{2:010x}" / "run.log"
+    log.parent.mkdir(parents=True)
+    log.touch()
+    page = page_of(folder)
+    count, reason, examples = page.row("simulation failed")
+    assert count == "4"
+    assert reason == "simulator 'grid' failed at simulation time 2 s"
+    assert "run 2: scheme basic, power 3.7, seed 2" in examples
+    assert examples.count("run ") == 3
+    assert "Of 12 runs, 4 failed: means leave them out." in page.text
+    assert "runs/street-0000000002/run.log" in page.links
+
+
+def test_computing_times_are_no_indicators_of_the_page(write_campaign: Any) -> None:
+    assert "decision_wall_time_ms" not in page_of(write_campaign()).text
+
+
+def test_names_cannot_break_the_page(write_campaign: Any) -> None:
+    axis = Axis(name=HOSTILE, keys=(HOSTILE,), labels=(HOSTILE, "b"), unit=HOSTILE)
+
+    def kpis_of(parameters: Any) -> Any:
+        return Fault.CRASHED if parameters[HOSTILE] == "b" else [cost_kpi(1.0, label=HOSTILE)]
+
+    folder = write_campaign([axis], kpis_of=kpis_of)
+    page = page_of(folder, indicators=[COST])
+    assert "script" not in page.tags
+
+
+@pytest.mark.parametrize(
+    ("axes", "figures"),
+    [
+        ([Axis(name="seed", keys=("seed",), labels=(1, 2, 3), is_seed=True)], 1),
+        ([Axis(name="scheme", keys=(), labels=("a", "b"))], 1),
+        ([Axis(name="files", keys=(), labels=("a", "b", "c")),
+          Axis(name="scheme", keys=(), labels=("u", "v"))], 1),
+        ([Axis(name="x", keys=(), labels=tuple(range(1, 201)))], 1),
+        ([Axis(name=n, keys=(), labels=(1, 2)) for n in "abcde"], 1),
+        ([Axis(name="one", keys=(), labels=(1,))], 0),
+    ],
+    ids=["seeds", "schemes", "words", "fine", "many", "one run"],
+)  # fmt: skip
+def test_campaigns_of_every_shape_have_a_report(
+    write_campaign: Any, axes: list[Axis], figures: int
+) -> None:
+    def kpis_of(parameters: Any) -> list[Kpi]:
+        return [cost_kpi(float(sum(map(hash, map(str, parameters.values()))) % 1009))]
+
+    page = page_of(write_campaign(axes, kpis_of=kpis_of))
+    assert len([s for s in page.sections if s.startswith("indicator-")]) == figures
+
+
+def test_what_is_averaged_over_is_said(write_campaign: Any) -> None:
+    axes = [Axis(name=n, keys=(), labels=(1, 2)) for n in "abcde"]
+
+    def kpis_of(parameters: Any) -> list[Kpi]:
+        return [cost_kpi(float(sum(parameters.values())))]
+
+    assert "Averaged over d, e." in page_of(write_campaign(axes, kpis_of=kpis_of)).text
+
+
+def test_a_campaign_without_complete_runs_has_a_report(write_campaign: Any) -> None:
+    page = page_of(write_campaign(kpis_of=lambda _: Fault.MEMORY))
+    assert page.sections == ["axes", "failures"]
+    assert "Of 12 runs, 12 failed" in page.text
+
+
+def test_no_folder_to_write_to(write_campaign: Any, tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="cannot write"):
+        write_campaign_report(write_campaign(), tmp_path / "nowhere" / "report.html")
+    with pytest.raises(ScenarioError, match="is no campaign"):
+        write_campaign_report(CampaignFolder(tmp_path / "nowhere"))
+
+
+@pytest.fixture(scope="module")
+def real_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    """Two short runs of quickstart, seeds 1 and 2."""
+    out = tmp_path_factory.mktemp("runs")
+    return [
+        run("quickstart", out=out, overrides=["duration=10min", f"seed={seed}"])[0]
+        for seed in (1, 2)
+    ]
+
+
+@pytest.fixture
+def real_campaign(real_runs: list[Run], tmp_path: Path) -> CampaignFolder:
+    """A campaign of these runs, in a folder with a difficult name."""
+    folder = CampaignFolder(tmp_path / "it's 50 %")
+    for each in real_runs:
+        copytree(each.folder.path, folder.runs / each.folder.path.name)
+    axis = Axis(name="seed", keys=("seed",), labels=(1, 2), is_seed=True)
+    about = About(name="q", title="", file="", axes=(axis,), gridloom_version="")
+    names = [each.folder.path.name for each in real_runs]
+    plan = [
+        PlannedRun(number=n, parameters={"seed": n}, digest=name[-10:], folder=name)
+        for n, name in enumerate(names, start=1)
+    ]
+    with Index(folder.index, writable=True) as index:
+        index.begin(about, plan)
+        for planned in plan:
+            cost = cost_kpi(float(planned.number))  # so that one costs least and the other most
+            index.set_ended(planned.digest, Outcome(digest=planned.digest, kpis=[cost]))
+    return folder
+
+
+def test_outstanding_runs_are_linked_to_their_own_reports(
+    real_campaign: CampaignFolder,
+) -> None:
+    folder = real_campaign
+    reports = [path / "report.html" for path in folder.runs.iterdir()]
+    for report in reports:
+        report.unlink(missing_ok=True)
+    page = page_of(folder)
+    linked = {folder.path / unquote(link) for link in page.links if link.startswith("runs/")}
+    assert linked == set(reports)
+    assert all("Five houses" in path.read_text(encoding="utf-8") for path in linked)
+
+
+def test_links_are_relative_to_where_the_page_is(
+    real_campaign: CampaignFolder, tmp_path: Path
+) -> None:
+    out = tmp_path / "elsewhere" / "page.html"
+    out.parent.mkdir()
+    page = page_of(real_campaign, out=out)
+    links = [link for link in page.links if not link.startswith("data:")]
+    assert links
+    assert all(re.match(r"\.\./it%27s%2050%20%25/runs/", link) for link in links)
+    assert all((out.parent / unquote(link)).is_file() for link in links)
+
+
+def test_a_run_whose_record_is_broken_costs_only_its_own_report(
+    real_campaign: CampaignFolder,
+) -> None:
+    folder = real_campaign
+    broken, *_ = sorted(folder.runs.iterdir())
+    (broken / "report.html").unlink()
+    (broken / "record.h5").write_bytes(b"nothing")
+    page = page_of(folder)
+    assert "none: its record cannot be read" in page.text
+    assert len([link for link in page.links if link.startswith("runs/")]) == 1
