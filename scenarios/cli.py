@@ -1,4 +1,4 @@
-"""The command line: `gridloom run|validate|describe|list|schema|report|recover|compare|...`."""
+"""The command line: `gridloom run|validate|describe|list|schema|report|compare|batch|...`."""
 
 import atexit
 import gc
@@ -14,7 +14,15 @@ os.environ.setdefault("VECLIB_MAXIMUM_THREADS", "1")
 
 import typer
 
-from gridloom.scenarios.commands import foreign, looking, planning, records, running
+from gridloom.scenarios.commands import (
+    batches,
+    foreign,
+    looking,
+    planning,
+    records,
+    running,
+    watching,
+)
 from gridloom.simulators.errors import GridloomError
 
 _SELDOM = 50_000
@@ -39,6 +47,9 @@ app.command()(looking.schema)
 app.command()(records.report)
 app.command()(records.recover)
 app.command()(records.compare)
+app.command()(batches.batch)
+app.command()(batches.table)
+app.command()(watching.watch)
 app.command()(planning.bound)
 app.command()(planning.replay)
 app.command()(foreign.serve)

@@ -158,8 +158,21 @@ def short_path(path: Path) -> str:
         return str(path.resolve())
 
 
+def _campaigns() -> Table:
+    """Return the shipped campaigns."""
+    from gridloom.scenarios.campaigns.campaign import read_campaign, shipped_campaigns
+
+    table = Table(title="Campaigns", title_justify="left", box=None, pad_edge=False)
+    for heading in ("name", "title", "runs"):
+        table.add_column(heading)
+    for name in sorted(shipped_campaigns()):
+        campaign = read_campaign(name)
+        table.add_row(name, escape(campaign.title), f"{len(campaign):,}")
+    return table
+
+
 def print_inventory() -> None:
-    """Print shipped scenarios and known types."""
+    """Print shipped scenarios and campaigns, and known types."""
     from gridloom.scenarios.reader import read_scenario
 
     console = Console()
@@ -170,6 +183,7 @@ def print_inventory() -> None:
         document = read_scenario(name)
         scenarios.add_row(name, escape(document.title), ", ".join(document.variants))
     console.print(scenarios)
+    console.print(_campaigns())
     for kind in ("simulators", "controllers"):
         table = Table(title=kind.capitalize(), title_justify="left", box=None, pad_edge=False)
         table.add_column("type")

@@ -38,15 +38,17 @@ class WrittenComparison:
     table: Path
 
 
-def evaluate(folder: RunFolder) -> list[Kpi]:
-    """Write the KPIs and the report of a run's record, and return the KPIs."""
+def evaluate(folder: RunFolder, path: Path, *, report: bool = True) -> list[Kpi]:
+    """Write the KPIs of a record, and its report if it is asked for; return the KPIs."""
+    folder.report.unlink(missing_ok=True)  # an earlier run's
     with ExitStack() as opened:
         with phase("kpis"):
-            record = opened.enter_context(open_record(folder.record))
+            record = opened.enter_context(open_record(path))
             kpis = compute_kpis(record)
             write_kpis_csv(kpis, folder.kpis)
-        with phase("report"):
-            write_report(record, kpis, folder.report)
+        if report:
+            with phase("report"):
+                write_report(record, kpis, folder.report)
     return kpis
 
 

@@ -6,7 +6,7 @@ the plug-ins that the scenario names, and the versions of the libraries that com
 
 import hashlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.machinery import PathFinder
 from importlib.metadata import packages_distributions
@@ -108,9 +108,15 @@ def _code_of(module: str, folders: Sequence[Path]) -> bytes:
     for source in sorted(source for source in sources if source.is_file()):
         code.update(source.name.encode())
         code.update(source.read_bytes())
-    for distribution in sorted(set(packages_distributions().get(top, ()))):
+    for distribution in sorted(set(_distributions().get(top, ()))):
         code.update(f"{distribution} {installed_version(distribution)}".encode())
     return code.digest()
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Return what is installed, by top-level module: looking takes a second."""
+    return packages_distributions()
 
 
 def _included(scenario: Scenario, folders: Sequence[Path]) -> Iterator[Path]:

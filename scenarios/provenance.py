@@ -3,10 +3,12 @@
 import json
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 
 from gridloom.scenarios.schema import Scenario
 
@@ -59,16 +61,17 @@ def provenance(
         "seed": str(scenario.seed),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "gridloom_version": version("gridloom"),
-        "dependencies": json.dumps(versions()),
+        "dependencies": json.dumps(dict(versions())),
         "platform": f"{platform.platform()}, Python {platform.python_version()}",
         "git_revision": _git_revision(lies_in) if lies_in is not None else "",
         "gridloom_git_revision": _git_revision(Path(__file__).resolve().parent),
     }
 
 
-def versions() -> dict[str, str]:
+@cache
+def versions() -> Mapping[str, str]:
     """Return the versions of the libraries that results depend on, by name."""
-    return {name: _version(name) for name in _DEPENDENCIES}
+    return MappingProxyType({name: _version(name) for name in _DEPENDENCIES})
 
 
 def _version(name: str) -> str:

@@ -14,7 +14,13 @@ from gridloom.scenarios.foreign_code import ForeignCodeError, foreign_code
 from gridloom.scenarios.reading.checking import check_scenario
 from gridloom.scenarios.reading.overrides import Override, read_overrides
 from gridloom.scenarios.reading.record_source import is_record, read_record_source
-from gridloom.scenarios.reading.sources import Source, find_source, read_source, shipped_scenarios
+from gridloom.scenarios.reading.sources import (
+    Source,
+    find_source,
+    is_campaign,
+    read_source,
+    shipped_scenarios,
+)
 from gridloom.scenarios.reading.tree import Node, merge
 from gridloom.scenarios.reading.variants import join_problems, variants_of, within_variant
 from gridloom.scenarios.schema import Scenario
@@ -42,10 +48,23 @@ def read_scenario(
     return ScenarioDocument(
         read_record_source(path, allow_external=allow_external)
         if is_record(path)
-        else read_source(path),
+        else _scenario_source(path),
         read_overrides(overrides),
         allow_external=allow_external,
     )
+
+
+def _scenario_source(path: Path) -> Source:
+    source = read_source(path)
+    if is_campaign(source.tree):
+        raise ScenarioError(
+            Problem(
+                message="this is a campaign, not a scenario",
+                suggestion=f"gridloom batch {path} --dry-run",
+                location=source.tree.location,
+            )
+        )
+    return source
 
 
 class ScenarioDocument:

@@ -76,8 +76,13 @@ def run_variant(
     *,
     force: bool = False,
     trace: bool = False,
+    report: bool = True,
 ) -> Run:
-    """Run one variant of a scenario, unless an identical run is already complete."""
+    """Run one variant of a scenario, unless an identical run is already complete.
+
+    The record gets its final name last of all: whoever finds it finds the KPIs beside it, and the
+    report if one was asked for.
+    """
     begin = perf_counter()
     scenario = document.scenario(variant)
     with phase("identity"):
@@ -86,7 +91,7 @@ def run_variant(
         return Run(
             scenario=scenario,
             folder=folder,
-            kpis=_known_kpis(folder),
+            kpis=_known_kpis(folder, report=report),
             computed=False,
             wall_time_s=perf_counter() - begin,
         )
@@ -102,10 +107,12 @@ def run_variant(
             tracing = Tracing(scenario.duration_s if trace else None)
             times = record_run(composition, folder, tracing)
         folder.trace.unlink(missing_ok=True)  # of an earlier run
-        folder.finish()
         if trace:
             _write_trace(folder, tracing, times)
-        kpis = evaluate(folder)
+        try:
+            kpis = evaluate(folder, folder.partial_record, report=report)
+        finally:
+            folder.finish()
         wall_time_s = perf_counter() - begin
         _log.info("complete in %.1f s", wall_time_s)
     return Run(
@@ -136,11 +143,11 @@ def _telling_where(folder: RunFolder) -> Iterator[None]:
         raise
 
 
-def _known_kpis(folder: RunFolder) -> list[Kpi]:
+def _known_kpis(folder: RunFolder, *, report: bool) -> list[Kpi]:
     """Return the KPIs of a complete run; evaluate its record anew if they are not there."""
-    if folder.kpis.is_file() and folder.report.is_file():
+    if folder.kpis.is_file() and (folder.report.is_file() or not report):
         return read_kpis_csv(folder.kpis)
-    return evaluate(folder)
+    return evaluate(folder, folder.record, report=report)
 
 
 def run_folder(document: ScenarioDocument, scenario: Scenario, out: Path) -> RunFolder:

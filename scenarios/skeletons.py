@@ -1,4 +1,4 @@
-"""Skeletons to start from: simulator, controller, scenario, each with what it takes to run."""
+"""Skeletons to start from: simulator, controller, scenario, campaign, with what it takes to run."""
 
 import keyword
 import re
@@ -22,9 +22,10 @@ _FILES: Mapping[str, Mapping[str, str]] = {
     "simulator_java": {"simulator.java.txt": "{class_name}.java", **_PYTHON},
     "controller": {"controller.py.txt": "{name}.py", **_PYTHON},
     "scenario": {"scenario.yaml.txt": "{name}.yaml"},
+    "campaign": {"campaign.yaml.txt": "{name}.yaml"},
 }
 """Templates of every skeleton, and the files that they become."""
-_KINDS = ("simulator", "controller", "scenario")
+_KINDS = ("simulator", "controller", "scenario", "campaign")
 _LANGUAGES = ("python", "java")
 
 
@@ -34,7 +35,7 @@ def write_skeleton(
     """Write a working skeleton.
 
     Args:
-        kind: simulator, controller or scenario.
+        kind: simulator, controller, scenario or campaign.
         name: of its module, as Python writes it: heat_pump.
         language: python, or java for a simulator in a process of its own.
         folder: where its files go; made if it does not exist.

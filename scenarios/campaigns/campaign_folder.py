@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from gridloom.simulators.errors import RecordError
+
 
 @dataclass(frozen=True)
 class CampaignFolder:
@@ -38,3 +40,11 @@ class CampaignFolder:
     def is_campaign(self) -> bool:
         """Whether a campaign was begun here."""
         return self.index.is_file()
+
+
+def full_disk(folder: Path, told: str) -> RecordError:
+    """Return the error that stops a batch on a full disk."""
+    return RecordError(
+        f"the disk of {folder} is full ({told}); free some space, and the same command goes on "
+        "where this one stops"
+    )

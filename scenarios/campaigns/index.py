@@ -8,17 +8,20 @@ import json
 import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from gridloom.scenarios.campaigns.campaign_folder import full_disk
 from gridloom.scenarios.campaigns.outcome import Fault, Outcome, RunState
 from gridloom.scenarios.campaigns.point import Axis, Parameter
 from gridloom.scenarios.results.kpis.kpi import Kpi
 from gridloom.simulators.errors import RecordError
 
 _SCHEMA = 1
+_PATIENCE_S = 60.0
+"""With somebody who reads for long."""
 _TABLES = """
 create table about (key text primary key, value text not null);
 create table run (
@@ -55,6 +58,8 @@ create table result (
     primary key (digest, kpi)
 ) without rowid;
 """
+
+_JOINED = "select * from point join run using (digest)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,9 +119,10 @@ class Index:
             RecordError: they cannot be read or written.
         """
         self.path = path
+        self._is_writer = writable
         with self._sqlite_errors():
             if writable:
-                self._db = sqlite3.connect(path)
+                self._db = sqlite3.connect(path, timeout=_PATIENCE_S)
                 self._db.execute("pragma journal_mode = wal")
                 self._db.execute("pragma synchronous = full")
                 self._create()
@@ -132,7 +138,10 @@ class Index:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; a writer leaves it as a single file that needs nobody to be read."""
+        if self._is_writer:
+            with suppress(sqlite3.Error):  # somebody reads: it stays as it is
+                self._db.execute("pragma journal_mode = delete")
         self._db.close()
 
     # ── what is asked for ─────────────────────────────────────────────────────────────
@@ -229,6 +238,11 @@ class Index:
         found = {RunState(state): int(count) for state, count in rows}
         return {state: found.get(state, 0) for state in RunState}
 
+    def largest_record(self) -> int:
+        """Return the size in bytes of the largest record so far."""
+        ((size,),) = self._rows("select coalesce(max(record_bytes), 0) from run")
+        return int(size)
+
     def left_over(self) -> int:
         """Return how many complete runs nobody asks for any longer."""
         ((count,),) = self._rows(
@@ -250,7 +264,7 @@ class Index:
     def next_run(self, after: int, retries: int) -> IndexedRun | None:
         """Return the first point after number ``after`` whose run is to be begun, or None."""
         rows = self._rows(
-            "select * from point join run using (digest) where number > ? "
+            f"{_JOINED} where number > ? "
             "and (state = 'pending' or "
             "(state = 'failed' and attempts <= ? and fault != 'bad input')) "
             "order by number limit 1",
@@ -258,6 +272,16 @@ class Index:
         )
         row = next(rows, None)
         return None if row is None else _indexed(row)
+
+    def failures(self, most: int) -> list[tuple[Fault, str, int, int]]:
+        """Return fault, reason, number of runs and of the first point; the most frequent first."""
+        rows = self._rows(
+            "select fault, reason, count(distinct digest) as runs, min(number) as first "
+            "from point join run using (digest) where state = 'failed' "
+            "group by fault, reason order by runs desc, first limit ?",
+            (most,),
+        )
+        return [(Fault(fault), reason, count, first) for fault, reason, count, first in rows]
 
     def kpis(self) -> list[Kpi]:
         """Return every indicator that a run asked for has, its value left out (NaN)."""
@@ -304,8 +328,9 @@ class Index:
             raise RecordError(f"'{self.path}' is no index of a campaign that this gridloom knows")
 
     def _rows(self, query: str, parameters: Sequence[object] = ()) -> Iterator[Any]:
-        with self._sqlite_errors(), closing(self._db.execute(query, parameters)) as cursor:
-            yield from cursor
+        with self._sqlite_errors():
+            for row in self._db.execute(query, parameters):  # noqa: UP028 -- would close the cursor
+                yield row
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -318,6 +343,8 @@ class Index:
         try:
             yield
         except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                raise full_disk(self.path.parent, str(error)) from error
             raise RecordError(f"the index '{self.path}': {error}") from error
 
 

@@ -109,7 +109,7 @@ def check(
 
 
 def new(
-    what: Annotated[str, typer.Argument(metavar="simulator|controller|scenario")],
+    what: Annotated[str, typer.Argument(metavar="simulator|controller|scenario|campaign")],
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="Of its files, as a Python module has it.")
     ],
@@ -118,7 +118,7 @@ def new(
     ] = "python",
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where its files go.")] = Path(),
 ) -> None:
-    """Write a working simulator, controller or scenario to start from, with its test."""
+    """Write a working simulator, controller, scenario or campaign to start from."""
     from gridloom.scenarios.skeletons import write_skeleton
 
     for path in write_skeleton(what, name, language=language, folder=out):

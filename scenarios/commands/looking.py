@@ -64,13 +64,17 @@ def describe(
 
 
 def list_everything() -> None:
-    """List the shipped scenarios and the types of simulators and controllers."""
+    """List the shipped scenarios and campaigns, and the types of simulators and controllers."""
     from gridloom.scenarios.display import print_inventory
 
     print_inventory()
 
 
-def schema() -> None:
+def schema(
+    campaign: Annotated[
+        bool, typer.Option("--campaign", help="That of campaign files instead.")
+    ] = False,
+) -> None:
     """Print the JSON schema of scenario files, for completion and checks in an editor.
 
     Save it (`gridloom schema > gridloom.schema.json`) and start a scenario file with
@@ -78,6 +82,7 @@ def schema() -> None:
     """
     import json
 
+    from gridloom.scenarios.campaigns.schema_export import campaign_schema
     from gridloom.scenarios.schema_export import scenario_schema
 
-    print(json.dumps(scenario_schema(), indent=2))
+    print(json.dumps(campaign_schema() if campaign else scenario_schema(), indent=2))

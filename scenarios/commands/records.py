@@ -9,13 +9,37 @@ from gridloom.simulators.errors import Problem, RecordError, ScenarioError
 
 
 def report(
-    record: Annotated[Path, typer.Argument(metavar="RECORD", help="A record.h5, or its folder.")],
+    record: Annotated[
+        Path,
+        typer.Argument(metavar="RECORD", help="A record.h5, a run's folder, or a campaign's."),
+    ],
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="Default: report.html beside the record."),
     ] = None,
+    indicators: Annotated[
+        list[str],
+        typer.Option("--indicator", metavar="NAME", help="Of a campaign: draw these instead."),
+    ] = [],  # noqa: B006 -- typer reads the default, nobody changes it
+    pareto: Annotated[
+        str | None,
+        typer.Option(
+            "--pareto",
+            metavar="NAME,NAME",
+            help="Of a campaign: the two indicators to set against each other.",
+        ),
+    ] = None,
 ) -> None:
-    """Write the report of a record anew, be its run complete or not."""
+    """Write the report of a record anew, be its run complete or not, or that of a campaign."""
+    from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder
+
+    campaign = CampaignFolder(record)
+    if campaign.is_campaign():
+        from gridloom.scenarios.results.campaign import write_campaign_report
+
+        pair = _pair(pareto) if pareto is not None else None
+        print(write_campaign_report(campaign, out, indicators=indicators, pareto=pair))
+        return
     from gridloom.scenarios.results.kpis import compute_kpis
     from gridloom.scenarios.results.record import open_record
     from gridloom.scenarios.results.report import write_report
@@ -31,10 +55,31 @@ def report(
     print(target)
 
 
+def _pair(names: str) -> tuple[str, str]:
+    """Return the two names that `--pareto` gives.
+
+    Raises:
+        ScenarioError: there are not two.
+    """
+    first, comma, second = (part.strip() for part in names.partition(","))
+    if not (first and comma and second) or "," in second:
+        raise ScenarioError(
+            Problem(
+                message=f"--pareto {names}: expected two indicators",
+                suggestion="as in --pareto imbalance_cost_eur,line_overload_duration_s",
+            )
+        )
+    return first, second
+
+
 def recover(
     record: Annotated[Path, typer.Argument(metavar="RECORD", help="A record.h5, or its folder.")],
 ) -> None:
-    """Repair the record of a run that was killed, so that any program for HDF5 opens it."""
+    """Repair the record of a run that was killed, so that any program for HDF5 opens it.
+
+    A run that was killed after its last step is finished: with KPIs, report and its record's name.
+    """
+    from gridloom.scenarios.finishing import finish_run
     from gridloom.scenarios.results.record import recover_record
     from gridloom.scenarios.run_folder import RunFolder
 
@@ -43,9 +88,13 @@ def recover(
     path = record if not record.is_dir() else unfinished if unfinished.exists() else folder.record
     try:
         recovery = recover_record(path)
+        finished = None if recovery.changed else finish_run(path)
     except RecordError as error:  # as for `report`
         raise ScenarioError(Problem(message=str(error))) from error
     print(recovery)
+    if finished is not None:
+        print("its run was killed after its last step and is finished now:")
+        print(finished.record)
     if recovery.changed:
         print(f"see it with: gridloom report {path}")
 

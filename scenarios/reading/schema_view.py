@@ -1,7 +1,7 @@
 """What a configuration's JSON schema allows at a key."""
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel
@@ -20,12 +20,9 @@ class SchemaView:
         self._model = model
         self._given = given
 
-    @cached_property
+    @property
     def _root(self) -> _Schema:
-        try:
-            return self._model.model_json_schema()
-        except PydanticUserError:  # a plug-in's type without a JSON schema: no suggestions then
-            return {}
+        return _schema_of(self._model)
 
     def further_keys(self, key: Key) -> list[str]:
         """Return the names that the mapping at ``key`` may have beside those it has."""
@@ -77,6 +74,15 @@ class SchemaView:
             yield from self._flat(alternative, given)
         if not alternatives and "$ref" not in schema and not _is_ruled_out(schema, given):
             yield schema
+
+
+@cache
+def _schema_of(model: type[BaseModel]) -> _Schema:
+    """Return a type's schema; nobody changes it. Making one takes milliseconds."""
+    try:
+        return model.model_json_schema()
+    except PydanticUserError:  # a plug-in's type without a JSON schema: no suggestions then
+        return {}
 
 
 def _below(schema: _Schema, part: str | int) -> _Schema:

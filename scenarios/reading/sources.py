@@ -71,6 +71,12 @@ def read_source(path: Path) -> Source:
     return _read(path, ())
 
 
+def is_campaign(tree: Node) -> bool:
+    """Whether a tree is a campaign's rather than a scenario's."""
+    keys = tree.value if isinstance(tree.value, dict) else {}
+    return bool({"axes", "scenario"} & keys.keys()) and not {"simulators", "base"} & keys.keys()
+
+
 def _read(path: Path, above: Sequence[Path]) -> Source:
     tree = read_yaml(path)
     if tree.value is None:

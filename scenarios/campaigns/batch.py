@@ -1,0 +1,211 @@
+"""The driver of a campaign: hands out its runs, and keeps the books of what becomes of them.
+
+However many runs there are, it knows only those under way; the rest is in the index.
+"""
+
+import logging
+import queue
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+from uuid import uuid4
+
+from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder, full_disk
+from gridloom.scenarios.campaigns.index import Index, IndexedRun
+from gridloom.scenarios.campaigns.job import Job
+from gridloom.scenarios.campaigns.outcome import Fault, Outcome, RunState
+from gridloom.scenarios.campaigns.point import Point
+from gridloom.scenarios.campaigns.space import require_space
+from gridloom.scenarios.campaigns.workplace import execute, stop_jobs
+from gridloom.simulators.errors import GridloomError, RecordError
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+_log = logging.getLogger(__name__)
+
+_POLL_S = 0.5
+_SILENCE_S = 60.0
+"""After which a scheduler that cannot be reached is given up."""
+
+
+class Watcher(Protocol):
+    """Who is told how the batch goes on."""
+
+    def begun(self, run: IndexedRun) -> None:
+        """A run is under way."""
+
+    def ended(self, run: IndexedRun, outcome: Outcome, *, again: bool) -> None:
+        """An attempt has ended, and will be repeated or not."""
+
+    def check(self) -> None:
+        """Called now and then; raises to stop the batch."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What runs may take, and when to give up."""
+
+    retries: int = 1
+    timeout_s: float | None = None
+    memory_bytes: int | None = None
+    reports: bool = False
+    fail_fast: bool = False
+
+
+class FailedFastError(GridloomError):
+    """A run failed, and the user wants to hear of it at once."""
+
+    exit_code = 11
+    """As of a batch with one run that failed."""
+
+
+@dataclass(kw_only=True)
+class Batch:
+    """One go at a campaign, from what is still to be done to the end, or to what stops it."""
+
+    folder: CampaignFolder
+    index: Index
+    client: "Client"
+    point: Callable[[int], Point]
+    """Gives a point of the campaign by its number."""
+    terms: Terms
+    watcher: Watcher
+    _ended: "queue.SimpleQueue[Future[Outcome]]" = field(default_factory=queue.SimpleQueue)
+    _under_way: "dict[Future[Outcome], IndexedRun]" = field(default_factory=dict)
+    _token: str = field(default_factory=lambda: uuid4().hex[:8])
+    """A cluster may still know the tasks of an earlier batch."""
+    _last: int = 0
+    """Number of the last point that was looked at."""
+
+    def run(self) -> None:
+        """Run all that is still to be run.
+
+        Raises:
+            GridloomError: the batch cannot go on; all that is complete is booked.
+            BaseException: what the watcher raises.
+        """
+        try:
+            self._loop()
+        finally:
+            self._stop_all()
+
+    def _loop(self) -> None:
+        heard = monotonic()
+        while True:
+            self._fill()
+            if not self._under_way:
+                return
+            self.watcher.check()
+            with suppress(queue.Empty):
+                self._book(self._ended.get(timeout=_POLL_S))
+            if self.client.status == "running":
+                heard = monotonic()
+            elif monotonic() - heard > _SILENCE_S:
+                raise GridloomError(
+                    f"the Dask scheduler is gone ({self.client.status}); what is complete is "
+                    "kept, and the same command goes on"
+                )
+
+    def _fill(self) -> None:
+        """Hand out runs until every worker has one."""
+        places = max(1, sum(self.client.nthreads().values())) if self._room_possible() else 0
+        while len(self._under_way) < places:
+            run = self.index.next_run(self._last, self.terms.retries)
+            if run is None:
+                return
+            self._last = run.number
+            require_space(self.folder.path, len(self._under_way) + 1, self.index)
+            self._submit(run)
+
+    def _room_possible(self) -> bool:
+        return self.client.status == "running"
+
+    def _submit(self, run: IndexedRun) -> None:
+        job = Job(
+            point=self.point(run.number),
+            digest=run.digest,
+            runs=self.folder.runs.absolute(),
+            folder=run.folder,
+            report=self.terms.reports,
+            timeout_s=self.terms.timeout_s,
+            memory_bytes=self.terms.memory_bytes,
+        )
+        self.index.set_running([run.digest])
+        key = f"run-{run.number}-{run.digest}-{run.attempts + 1}-{self._token}"
+        future = self.client.submit(execute, job, key=key, pure=False)
+        self._under_way[future] = run
+        future.add_done_callback(self._ended.put)
+        self.watcher.begun(run)
+
+    def _book(self, future: "Future[Outcome]") -> None:
+        """Note what became of a run, and begin it again if it deserves that."""
+        run = self._under_way.pop(future)
+        outcome = _outcome(future, run.digest)
+        future.release()
+        if outcome.fault is Fault.DISK_FULL:
+            self.index.set_pending([run.digest])
+            raise full_disk(self.folder.path, outcome.reason)
+        self.index.set_ended(run.digest, outcome)
+        again = outcome.fault not in (None, Fault.BAD_INPUT) and run.attempts < self.terms.retries
+        self._tell(run, outcome, again=again)
+        if again:
+            self._submit(replace(run, attempts=run.attempts + 1))
+        elif outcome.fault is not None and self.terms.fail_fast:
+            raise FailedFastError(f"run {run.number} failed ({outcome.fault}): {outcome.reason}")
+
+    def _tell(self, run: IndexedRun, outcome: Outcome, *, again: bool) -> None:
+        if outcome.fault is None:
+            _log.info("%s: complete in %.1f s", run.folder, outcome.wall_time_s)
+        else:
+            _log.warning(
+                "%s: %s%s: %s %s",
+                run.folder,
+                outcome.fault,
+                ", again" if again else "",
+                outcome.reason,
+                outcome.detail,
+            )
+        self.watcher.ended(run, outcome, again=again)
+
+    def _stop_all(self) -> None:
+        """Stop what is still under way."""
+        if not self._under_way:
+            return
+        with suppress(Exception):  # whoever cannot be told is gone
+            self.client.cancel(list(self._under_way))
+            self.client.run(stop_jobs, self.folder.runs.absolute())
+        with suppress(RecordError):  # what stopped the batch may be the index itself
+            self.index.set_pending([run.digest for run in self._under_way.values()])
+        self._under_way.clear()
+
+
+def _outcome(future: "Future[Outcome]", digest: str) -> Outcome:
+    """Return what a task has found; what went wrong around it counts as the worker's loss.
+
+    Raises:
+        StrangeWorkerError: the worker cannot run this campaign.
+        GridloomError: it cannot run anything of gridloom.
+    """
+    from distributed.scheduler import KilledWorker
+
+    if future.status == "cancelled":
+        return Outcome(digest=digest, fault=Fault.WORKER_LOST, reason="its worker was lost")
+    try:
+        outcome: Outcome = future.result()
+    except KilledWorker as error:
+        return Outcome(digest=digest, fault=Fault.WORKER_LOST, reason=str(error))
+    except ImportError as error:
+        raise GridloomError(
+            f"a worker cannot import what it needs: {error}; install the same gridloom there"
+        ) from error
+    return outcome
+
+
+def verify_complete(folder: CampaignFolder, index: Index) -> Iterator[str]:
+    """Yield the digests of runs that the books call complete and whose records are gone."""
+    for run in index.runs(RunState.COMPLETE):
+        if not (folder.runs / run.folder / "record.h5").is_file():
+            yield run.digest

@@ -1,0 +1,83 @@
+"""Dask workers for a campaign: some of its own on this machine, or those of a cluster."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psutil
+
+from gridloom.simulators.errors import Problem, ScenarioError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_CONNECT_S = 10
+_DEATHS = 1_000
+"""Workers that may die under a run before Dask gives it up: no run can do that here, others may."""
+_SHARE = 0.9
+"""Of this machine's memory for all runs together."""
+
+
+@contextmanager
+def own_workers(count: int) -> Iterator["Client"]:
+    """Give workers on this machine, which end with the block or with this process."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    settings = {
+        "distributed.scheduler.allowed-failures": _DEATHS,
+        "distributed.worker.multiprocessing-method": "spawn",
+        "distributed.diagnostics.nvml": False,
+    }
+    with (
+        dask.config.set(settings),
+        LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            memory_limit=0,  # runs have theirs
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def workers_of(scheduler: str) -> Iterator["Client"]:
+    """Give the workers of an existing cluster.
+
+    Raises:
+        ScenarioError: there is no scheduler.
+    """
+    from distributed import Client
+
+    try:
+        client = Client(scheduler, timeout=_CONNECT_S, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ScenarioError(
+            Problem(
+                message=f"no Dask scheduler answers at '{scheduler}': {error}",
+                expected="an address such as tcp://HOST:8786",
+                suggestion="start one with `dask scheduler`, and `dask worker tcp://HOST:8786` "
+                "on every machine",
+            )
+        ) from None
+    with client:
+        yield client
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def memory_of_each(workers: int) -> int:
+    """Return how much memory, in bytes, each of so many runs at a time may take here."""
+    return int(_SHARE * psutil.virtual_memory().total / workers)

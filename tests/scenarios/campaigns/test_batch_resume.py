@@ -1,0 +1,131 @@
+"""A batch that stops, however it does, goes on where it was; what is complete is never touched."""
+
+import hashlib
+import signal
+from pathlib import Path
+from typing import Any
+
+from gridloom.scenarios.campaigns.outcome import RunState
+
+SLOW = "time.sleep(0.1)"
+"""Two seconds a run."""
+
+
+def _seeds(count: int) -> dict[str, Any]:
+    return {"seed": {"seeds": count}}
+
+
+def _slowly(case: Any) -> None:
+    text = (case.folder / "misbehaving.yaml").read_text(encoding="utf-8")
+    case.scenario(text.replace("devices:Devices}", f'devices:Devices, step: "{SLOW}"}}'))
+
+
+def _records(case: Any) -> dict[str, tuple[str, int]]:
+    """Return content and time of change of all complete records."""
+    return {
+        path.parent.name: (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
+        for path in (case.results / "runs").glob("*/record.h5")
+    }
+
+
+def test_a_complete_campaign_is_left_as_it_is(case: Any) -> None:
+    case.campaign(_seeds(2))
+    first = case.batch()
+    assert (first.code, "2 of 2 runs complete" in first.out) == (0, True), first.err
+    before = _records(case)
+    second = case.batch()
+    assert (second.code, second.err) == (0, "")
+    assert _records(case) == before
+
+
+def test_more_values_are_added_to_what_is_there(case: Any) -> None:
+    case.campaign(_seeds(1))
+    case.batch()
+    before = _records(case)
+    case.campaign(_seeds(3))
+    case.batch()
+    after = _records(case)
+    assert len(after) == 3
+    assert before.items() <= after.items()
+    case.campaign(_seeds(2))
+    fewer = case.batch()
+    assert "2 of 2 runs complete" in fewer.out
+    assert "1 other complete run" in fewer.out
+    assert _records(case) == after
+
+
+def test_lost_books_are_made_anew_from_the_records(case: Any) -> None:
+    case.campaign(_seeds(2))
+    case.batch()
+    before = _records(case)
+    told = [(run.digest, run.record_bytes) for run in case.runs]
+    for each in case.results.glob("index.sqlite*"):
+        each.unlink()
+    assert case.batch().code == 0
+    assert [(run.digest, run.record_bytes) for run in case.runs] == told
+    assert _records(case) == before
+
+
+def test_a_record_that_was_removed_is_computed_again(case: Any) -> None:
+    case.campaign(_seeds(2))
+    case.batch()
+    before = _records(case)
+    gone = next(iter(before))
+    (case.results / "runs" / gone / "record.h5").unlink()
+    assert case.batch().code == 0
+    after = _records(case)
+    assert after.keys() == before.keys()
+    assert {name for name in after if after[name] != before[name]} == {gone}
+
+
+def test_a_driver_that_is_killed_leaves_nothing_but_what_is_complete(
+    case: Any, wait_until: Any
+) -> None:
+    """No process survives it, and the next batch completes the rest."""
+    _slowly(case)
+    case.campaign(_seeds(4))
+    driver = case.begin()
+    assert wait_until(lambda: _records(case))
+    driver.send_signal(signal.SIGKILL)
+    driver.communicate()
+    assert case.none_left()
+    before = _records(case)
+    assert len(before) < 4
+    assert case.batch().code == 0
+    after = _records(case)
+    assert len(after) == 4
+    assert before.items() <= after.items()
+
+
+def test_ctrl_c_stops_in_order(case: Any, wait_until: Any) -> None:
+    """Exit code 130; the run under way closes its record as interrupted."""
+    _slowly(case)
+    case.campaign(_seeds(4))
+    driver = case.begin()
+    assert wait_until(lambda: _records(case))
+    driver.send_signal(signal.SIGINT)
+    _out, err = driver.communicate(timeout=600)
+    assert driver.returncode == 130, err
+    assert "stopped; what is complete is kept, and the same command goes on" in err
+    assert "Traceback" not in err
+    assert case.none_left()
+    assert RunState.RUNNING not in {run.state for run in case.runs}
+
+
+def test_a_second_batch_on_the_same_folder_is_refused(case: Any, wait_until: Any) -> None:
+    _slowly(case)
+    case.campaign(_seeds(3))
+    driver = case.begin()
+    assert wait_until((case.results / "index.sqlite").is_file)
+    second = case.batch()
+    assert second.code == 2
+    assert "another batch is running this campaign, in " in second.err
+    assert driver.wait(timeout=600) == 0
+
+
+def test_bad_input_is_told_before_anything_is_written(case: Any) -> None:
+    case.campaign({"rating": {"key": "simulators.devices.rated_power_kw", "values": [1, "much"]}})
+    batched = case.batch()
+    assert batched.code == 2
+    assert "campaign.yaml:1:" in batched.err
+    assert not Path(case.results).exists()
