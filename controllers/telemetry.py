@@ -27,30 +27,35 @@ SOLVE_STATUS = Signal(
     long_name="outcome of the solve in this step: 0 optimal, 1 feasible within a limit, "
     "2 infeasible and solved with relaxed limits, 3 no plan",
     may_be_nan=True,
+    each_step=True,
 )
 SOLVE_OBJECTIVE = Signal(
     name="solve_objective_eur",
     unit="EUR",
     long_name="objective of the plan found in this step",
     may_be_nan=True,
+    each_step=True,
 )
 SOLVE_BOUND = Signal(
     name="solve_bound_eur",
     unit="EUR",
     long_name="lower bound of the objective, proven by the solver",
     may_be_nan=True,
+    each_step=True,
 )
 SOLVE_GAP = Signal(
     name="solve_relative_gap",
     unit="1",
     long_name="(objective - bound) over the objective's magnitude",
     may_be_nan=True,
+    each_step=True,
 )
 SOLVE_RELAXED = Signal(
     name="solve_relaxed",
     unit="1",
     long_name="sum of the violations that an infeasible problem was granted, in kWh and kW",
     may_be_nan=True,
+    each_step=True,
 )
 SOLVE_TIME = Signal(
     name="solve_time_s",
@@ -58,6 +63,7 @@ SOLVE_TIME = Signal(
     long_name="wall time of the solve in this step; the one signal that is not reproducible",
     may_be_nan=True,
     reproducible=False,
+    each_step=True,
 )
 
 # What a plan expects of the grid in this step
@@ -94,24 +100,28 @@ PLAN_LINE_LOADING = Signal(
     unit="percent",
     long_name="highest line loading in the AC power flow of the plan made in this step",
     may_be_nan=True,
+    each_step=True,
 )
 PLAN_TRANSFORMER_LOADING = Signal(
     name="plan_transformer_loading_percent",
     unit="percent",
     long_name="highest transformer loading in the AC power flow of the plan made in this step",
     may_be_nan=True,
+    each_step=True,
 )
 PLAN_VOLTAGE_LOW = Signal(
     name="plan_voltage_low_pu",
     unit="1",
     long_name="lowest supply voltage in the AC power flow of the plan made in this step",
     may_be_nan=True,
+    each_step=True,
 )
 PLAN_VOLTAGE_HIGH = Signal(
     name="plan_voltage_high_pu",
     unit="1",
     long_name="highest supply voltage in the AC power flow of the plan made in this step",
     may_be_nan=True,
+    each_step=True,
 )
 PLANNED_LINE_LOADING = Signal(
     name="planned_line_loading_percent",

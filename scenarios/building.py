@@ -8,6 +8,7 @@ from gridloom.controllers.controller import ControlContext, Controller
 from gridloom.controllers.negotiation.agent import Agent
 from gridloom.controllers.negotiation.coordinator import CoordinatorConfig
 from gridloom.controllers.negotiation.terms import Terms
+from gridloom.scenarios.recorded_rows import record_problems
 from gridloom.scenarios.schema import Scenario
 from gridloom.scenarios.types import find_type
 from gridloom.simulators.errors import Problem, ScenarioError, listing, nearest
@@ -54,7 +55,7 @@ def build_models(scenario: Scenario, folders: Sequence[Path]) -> dict[str, Model
         raise ScenarioError(*problems)
     simulators = {name: built[name] for name in scenario.simulators}
     models = {**simulators, **_controllers(scenario, folders, simulators, points)}
-    problems += _record_problems(scenario, models)
+    problems += record_problems(scenario, models)
     if problems:
         raise ScenarioError(*problems)
     return models
@@ -201,28 +202,6 @@ def _group_problems(scenario: Scenario, points: Sequence[str]) -> list[Problem]:
         for i, member in enumerate(members)
         if member not in known
     ]
-
-
-def _record_problems(scenario: Scenario, models: Mapping[str, Model]) -> list[Problem]:
-    signals = scenario.record.signals
-    problems: list[Problem] = []
-    for name, wanted in signals.items() if isinstance(signals, dict) else ():
-        outputs = [
-            port.name
-            for port in models[name].ports
-            if port.direction is Direction.OUTPUT and not port.in_rounds
-        ]
-        problems += [
-            Problem(
-                message=f"'{name}' has no output '{signal}'",
-                key=("record", "signals", name, i),
-                expected=f"one of {listing(outputs, limit=12)}",
-                suggestion=nearest(signal, outputs),
-            )
-            for i, signal in enumerate(wanted)
-            if signal not in outputs
-        ]
-    return problems
 
 
 def _buy_positions(simulators: Mapping[str, Model], agents: Mapping[str, Controller]) -> None:

@@ -16,6 +16,7 @@ from gridloom.scenarios.diagram import mermaid
 from gridloom.scenarios.foreign_code import print_foreign_code
 from gridloom.scenarios.fusing import groups_of
 from gridloom.scenarios.reader import ScenarioDocument
+from gridloom.scenarios.recorded_rows import recorded_ports, row_length_s
 from gridloom.scenarios.suitability import suitabilities
 from gridloom.scenarios.supervision.placing import configs, where_computed
 from gridloom.scenarios.waiting import Loop, levels, loops, waits_for
@@ -48,6 +49,7 @@ def print_description(
     )
     for name, model in composition.models.items():
         _print_model(console, name, model)
+    _print_rows(console, composition)
     found = loops([coupling for coupling in composition.couplings if not coupling.in_rounds])
     _print_couplings(console, composition.couplings, found)
     _print_order(console, composition)
@@ -112,6 +114,26 @@ def _print_model(console: Console, name: str, model: Model) -> None:
             table.add_row(f"  {title}", text)
     for remark in model.remarks():
         table.add_row("  note", escape(remark))
+    console.print(table, highlight=False)
+
+
+def _print_rows(console: Console, composition: Composition) -> None:
+    """Print whose rows of the record cover several steps, and what they tell."""
+    scenario = composition.scenario
+    if scenario.record.every is None:
+        return
+    table = _table("Rows of the record", "model", "a row every", "besides the values")
+    for name, model in composition.models.items():
+        length_s = row_length_s(scenario, name, model)
+        ports = recorded_ports(scenario, name, model)
+        told = {p.name: scenario.record.statistics_of(name, p.signal) for p in ports}
+        table.add_row(
+            name,
+            format_duration(length_s) + (" (its step)" if length_s == model.step_size else ""),
+            ", ".join(f"{port} {'/'.join(kept)}" for port, kept in told.items() if kept)
+            if length_s > model.step_size
+            else "",
+        )
     console.print(table, highlight=False)
 
 

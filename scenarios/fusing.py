@@ -277,10 +277,11 @@ class FusedSimulator(mosaik_api_v3.Simulator):
             self._step_all(time, inputs)
             return time + self._pace_s
         pause_s = perf_counter() + _PAUSE_S
-        while time < self._alone_until_s and perf_counter() < pause_s:
+        while True:  # at least one step, however long this process was kept waiting
             self._step_all(time, inputs)
             time += self._pace_s
-        return time
+            if time >= self._alone_until_s or perf_counter() >= pause_s:
+                return time
 
     def _step_all(self, time: int, inputs: mosaik_api_v3.InputData) -> None:
         """Step everyone whose step begins now."""

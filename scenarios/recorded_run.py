@@ -11,16 +11,25 @@ from gridloom.scenarios.composition import Composition
 from gridloom.scenarios.identity import run_digest
 from gridloom.scenarios.progress import show_progress, stop_on_signal
 from gridloom.scenarios.provenance import provenance
-from gridloom.scenarios.results.record import RecordedModel, RecordWriter, RunStatus
+from gridloom.scenarios.recorded_rows import recorded_ports, row_length_s
+from gridloom.scenarios.results.record import (
+    Column,
+    RecordedModel,
+    RecordWriter,
+    RowOfSteps,
+    RunStatus,
+    columns_of,
+)
 from gridloom.scenarios.results.wall_times import ATTRIBUTE, WallTimes
 from gridloom.scenarios.rows import Sink
 from gridloom.scenarios.run_folder import Interrupted, RunFolder
+from gridloom.scenarios.schema import Scenario
 from gridloom.scenarios.supervision.blueprint import Blueprint
 from gridloom.scenarios.supervision.placing import configs, models_elsewhere
 from gridloom.scenarios.supervision.supervisor import Supervisor
 from gridloom.scenarios.tracing import Tracing
 from gridloom.simulators.errors import GridloomError
-from gridloom.simulators.model import Direction, FloatArray, Model
+from gridloom.simulators.model import FloatArray, Model
 from gridloom.simulators.phases import phase
 from gridloom.simulators.remote.text import printable
 
@@ -93,7 +102,7 @@ class _Recording:
         self._composition = composition
         self._elsewhere = elsewhere
         self._folder = folder
-        self._models = {m.name: m for m in recorded_models(composition)}
+        self._models = recorded_models(composition)
         self._writer: RecordWriter | None = None
         self._tracing = tracing
         self.outcome: Outcome | None = None
@@ -106,7 +115,11 @@ class _Recording:
     @property
     def observed(self) -> dict[str, list[str]]:
         """The outputs that are recorded, by model."""
-        return {name: [port.name for port in m.ports] for name, m in self._models.items()}
+        scenario, models = self._composition.scenario, self._composition.models
+        return {
+            name: [port.name for port in recorded_ports(scenario, name, model)]
+            for name, model in models.items()
+        }
 
     def begin(self) -> None:
         """Create the record."""
@@ -120,7 +133,7 @@ class _Recording:
         return RecordWriter(
             self._folder.partial_record,
             start=scenario.start,
-            models=list(self._models.values()),
+            models=self._models,
             provenance=provenance(
                 scenario, digest, composition.folders, ask_git=not composition.from_record
             ),
@@ -130,22 +143,43 @@ class _Recording:
 
     def sink(self, listeners: Sequence[Callable[[int], None]]) -> Sink:
         """Return what takes over the rows, and then tells the listeners the time."""
-        step_sizes = {name: model.step_size for name, model in self._models.items()}
+        at_each_step = {m.name: m.step_size for m in self._models if m.model_step_size is None}
+        of_several = self._rows_of_several_steps()
         stopwatch = self._tracing.recording
 
         def take(time_s: int, outputs: Mapping[str, Mapping[str, FloatArray]]) -> None:
             writer = self._writer
             assert writer is not None  # noqa: S101 -- rows come after `begin`
             stopwatch.begin(time_s)
-            for name, step_size in step_sizes.items():
+            for name, step_size in at_each_step.items():
                 if time_s % step_size == 0:
                     writer.write(name, time_s, outputs[name])
-            writer.advance(time_s + 1)
+            complete_until_s = time_s + 1
+            for name, row in of_several.items():
+                begins_s = row.begins_s
+                if row.is_due(time_s) and row.take(time_s, outputs[name]):
+                    writer.write(name, begins_s, row.close())
+                complete_until_s = min(complete_until_s, row.begins_s)
+            writer.advance(complete_until_s)
             for listen in listeners:
                 listen(time_s)
             stopwatch.end()
 
         return take
+
+    def _rows_of_several_steps(self) -> dict[str, RowOfSteps]:
+        """Return what puts steps together, of the models whose rows cover several."""
+        composition = self._composition
+        return {
+            recorded.name: RowOfSteps(
+                recorded.name,
+                _columns(composition.scenario, recorded.name, composition.models[recorded.name]),
+                step_s=recorded.model_step_size,
+                length_s=recorded.step_size,
+            )
+            for recorded in self._models
+            if recorded.model_step_size is not None
+        }
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if self._writer is None:
@@ -195,28 +229,37 @@ def recorded_models(composition: Composition) -> list[RecordedModel]:
     scenario = composition.scenario
     recorded: list[RecordedModel] = []
     for name, model in composition.models.items():
-        ports = tuple(
-            port
-            for port in model.ports
-            if port.direction is Direction.OUTPUT
-            and not port.in_rounds
-            and scenario.record.records(name, port.name, by_default=port.recorded)
-        )
         is_controller = isinstance(model, Controller)
         config = (scenario.controllers if is_controller else scenario.simulators)[name]
+        length_s = row_length_s(scenario, name, model)
         recorded.append(
             RecordedModel(
                 name=name,
                 type=config.type,
                 role="controller" if is_controller else "simulator",
-                step_size=model.step_size,
-                rows=-(-scenario.duration_s // model.step_size),
-                ports=ports,
+                step_size=length_s,
+                model_step_size=None if length_s == model.step_size else model.step_size,
+                rows=-(-scenario.duration_s // length_s),
+                ports=tuple(column.port for column in _columns(scenario, name, model)),
                 static=model.static(),
                 attributes=_attributes(model),
             )
         )
     return recorded
+
+
+def _columns(scenario: Scenario, name: str, model: Model) -> list[Column]:
+    """Return the variables of a model's record, in the order of its outputs."""
+    ports = recorded_ports(scenario, name, model)
+    if row_length_s(scenario, name, model) == model.step_size:
+        return [Column(port=port, output=port.name, kept="point") for port in ports]
+    return [
+        column
+        for port in ports
+        for column in columns_of(
+            port, scenario.record.statistics_of(name, port.signal), model.step_size
+        )
+    ]
 
 
 def _attributes(model: Model) -> dict[str, str]:

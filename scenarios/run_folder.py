@@ -6,7 +6,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gridloom.scenarios.results.record import RunStatus, folder_lock, record_status
+from gridloom.scenarios.results.record import (
+    RunStatus,
+    folder_lock,
+    record_status,
+    replace_durably,
+    write_errors,
+    write_through,
+)
 from gridloom.simulators.errors import GridloomError, Problem, RecordError, ScenarioError
 
 
@@ -124,8 +131,15 @@ class RunFolder:
         )
 
     def finish(self) -> None:
-        """Give the record its final name."""
-        self.partial_record.replace(self.record)
+        """Give the record its final name; after a power cut it has it with all there is, or not.
+
+        Raises:
+            RecordError: the disk is full, or broken.
+        """
+        with write_errors(self.record):
+            if self.kpis.exists():  # who finds the record counts on them
+                write_through(self.kpis)
+            replace_durably(self.partial_record, self.record)
 
 
 class Interrupted(GridloomError):  # noqa: N818 -- no error of anyone's: the user's wish

@@ -13,12 +13,14 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
+    PlainSerializer,
     SerializeAsAny,
     WithJsonSchema,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
+from gridloom.scenarios.instants import ZoneError, read_instant, write_instant
 from gridloom.simulators.errors import Key, Problem, ScenarioError, dotted
 from gridloom.simulators.model import BuildContext
 from gridloom.simulators.quantities import (
@@ -29,6 +31,7 @@ from gridloom.simulators.quantities import (
     ModelConfig,
     format_duration,
 )
+from gridloom.simulators.signals import Signal, Statistic
 
 MODEL_NAME = r"[a-z][a-z0-9_]*"
 """Names of simulators and controllers: they become groups of the record."""
@@ -67,7 +70,9 @@ def suggest_name(name: str, separator: str = "_") -> str:
 def _aware(value: object) -> datetime:
     """Read an ISO 8601 time stamp with its time zone."""
     try:
-        stamp = datetime.fromisoformat(value if isinstance(value, str) else "")
+        stamp = read_instant(value if isinstance(value, str) else "")
+    except ZoneError:
+        raise
     except ValueError:
         raise ValueError("expected a time stamp such as 2021-03-24T16:00:00+01:00") from None
     if stamp.microsecond:
@@ -101,8 +106,13 @@ ScenarioName: TypeAlias = Annotated[
     AfterValidator(_scenario_name),
     WithJsonSchema({"type": "string", "pattern": f"^{SCENARIO_NAME}$"}),
 ]
-Timestamp: TypeAlias = Annotated[datetime, BeforeValidator(_aware, json_schema_input_type=str)]
-"""A point in time with its time zone."""
+Timestamp: TypeAlias = Annotated[
+    datetime,
+    BeforeValidator(_aware, json_schema_input_type=str),
+    PlainSerializer(write_instant, return_type=str, when_used="json"),
+]
+"""A point in time with its offset from UTC, or, as in 2024-01-01T00:00:00+01:00[Europe/Berlin],
+with the time zone whose clocks change."""
 GroupName: TypeAlias = Annotated[str, AfterValidator(_group_name)]
 PortName: TypeAlias = Annotated[
     str,
@@ -129,6 +139,19 @@ class RecordConfig(Config):
     """Half the size, seven digits."""
     signals: Literal["all"] | dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """`all` outputs, or those named by model; models not named record their default."""
+    every: Duration | None = None
+    """Time that a row covers at least; by default each step has its own row."""
+    statistics: tuple[Statistic, ...] | dict[PortName, tuple[Statistic, ...]] = Field(
+        default_factory=dict
+    )
+    """What rows of several steps tell besides the value: of all signals, or of those named, as in
+    `grid.line_current_a`; those not named have their default."""
+
+    @model_validator(mode="after")
+    def _of_several_steps(self) -> Self:
+        if self.statistics and self.every is None:
+            raise ValueError("'statistics' are of rows of several steps: give 'every' as well")
+        return self
 
     def records(self, model: str, signal: str, *, by_default: bool) -> bool:
         """Whether an output of a model is recorded.
@@ -142,6 +165,12 @@ class RecordConfig(Config):
             return True
         chosen = self.signals.get(model)
         return by_default if chosen is None else signal in chosen
+
+    def statistics_of(self, model: str, signal: Signal) -> tuple[Statistic, ...]:
+        """Return what rows of several steps tell of a signal besides its value."""
+        if isinstance(self.statistics, dict):
+            return self.statistics.get(f"{model}.{signal.name}", signal.statistics)
+        return self.statistics
 
 
 class Scenario(Config):

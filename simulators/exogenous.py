@@ -22,12 +22,16 @@ from gridloom.simulators.profiles.forecast import (
     ForecastConfig,
     interval_s,
     make_forecast,
+    means_of_steps,
     relative_errors,
 )
 from gridloom.simulators.profiles.playback import Playback
 from gridloom.simulators.profiles.short_term import ShortTerm, ShortTermConfig
 from gridloom.simulators.quantities import ModelConfig
 from gridloom.simulators.signals import EXPECTED_POWER, POWER, REACTIVE_POWER, Signal
+
+_AT_ONCE_S = 3600
+"""Time of which the steps are computed at once, as in their playback."""
 
 
 class PopulationConfig(ModelConfig):
@@ -163,9 +167,13 @@ class Exogenous(Model):
 
     def _means(self, length_s: int, signals: tuple[Signal, ...]) -> Outputs:
         """Return the means over the run's intervals of this length; the last may be cut short."""
-        starts = range(0, self.until_s, length_s)
-        blocks = [self.compute(start, min(start + length_s, self.until_s)) for start in starts]
-        return {s.name: np.array([block[s.name].mean(axis=0) for block in blocks]) for s in signals}
+        stretch_s = max(1, _AT_ONCE_S // length_s) * length_s
+        means: dict[str, list[FloatArray]] = {signal.name: [] for signal in signals}
+        for start in range(0, self.until_s, stretch_s):
+            stretch = self.compute(start, min(start + stretch_s, self.until_s))
+            for name, found in means.items():
+                found.append(means_of_steps(stretch[name], length_s // self.step_size))
+        return {name: np.concatenate(found) for name, found in means.items()}
 
     def _totals(self, start: int, stop: int) -> FloatArray:
         totals: FloatArray = self.compute(start, stop)[POWER.name].sum(axis=1)

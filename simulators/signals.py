@@ -9,8 +9,12 @@ A plug-in that exchanges something new makes its own `Signal`; nothing needs to 
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal, TypeAlias
 
 LOAD_CONVENTION = "from the grid into the resource"
+
+Statistic: TypeAlias = Literal["mean", "min", "max", "last"]
+"""What can be kept of a time with several values; 'last' is the last one that is not NaN."""
 
 
 class Information(StrEnum):
@@ -56,6 +60,11 @@ class Signal:
     """Whether NaN is a legal value (no vehicle, bus without supply, step not solved)."""
     cell_method: str = "mean"
     """CF `cell_methods` over a step: 'mean' holds over [t, t + step), 'point' is its end."""
+    statistics: tuple[Statistic, ...] = ()
+    """What is recorded besides the value itself where a row of the record covers several steps."""
+    each_step: bool = False
+    """Whether steps cannot be put together to one row: each tells of another solve, or negotiation,
+    and a model that sends this records them all."""
     reproducible: bool = True
     """Whether the same scenario and seed give the same values: all but wall times do."""
 
@@ -85,6 +94,7 @@ VOLTAGE = Signal(
     long_name="voltage magnitude at the connection point, mean of its phases, per unit of nominal",
     meets_at=_AT_CONNECTION_POINT,
     may_be_nan=True,
+    statistics=("min", "max"),
 )
 VOLTAGE_UNBALANCE = Signal(
     name="voltage_unbalance_percent",
@@ -100,12 +110,14 @@ BUS_VOLTAGE = Signal(
     unit="1",
     long_name="voltage magnitude, phase to neutral, per unit of nominal",
     may_be_nan=True,
+    statistics=("min", "max"),
 )
 LINE_CURRENT = Signal(
     name="line_current_a",
     unit="A",
     long_name="current magnitude, larger of the two ends",
     may_be_nan=True,
+    statistics=("max",),
 )
 LINE_POWER = Signal(
     name="line_power_kw",
@@ -119,12 +131,14 @@ LINE_LOADING = Signal(
     unit="percent",
     long_name="current of the most loaded phase over the rated current",
     may_be_nan=True,
+    statistics=("max",),
 )
 TRANSFORMER_LOADING = Signal(
     name="transformer_loading_percent",
     unit="percent",
     long_name="apparent power of the more loaded side over the rated power",
     may_be_nan=True,
+    statistics=("max",),
 )
 LOSSES = Signal(
     name="losses_kw",
@@ -138,6 +152,7 @@ SLACK_POWER = Signal(
     long_name="active power drawn from the external grid",
     positive="from the external grid into this grid",
     may_be_nan=True,
+    statistics=("min", "max"),
 )
 SLACK_REACTIVE_POWER = Signal(
     name="slack_reactive_power_kvar",
@@ -197,6 +212,7 @@ STATE_OF_CHARGE = Signal(
     information=Information.SESSIONS_PLUGGED_IN,
     may_be_nan=True,
     cell_method="point",
+    statistics=("last",),
 )
 STATE_OF_HEALTH = Signal(
     name="state_of_health",

@@ -37,23 +37,27 @@ PLAN_COST = Signal(
     unit="EUR",
     long_name="cost of the intervals ahead by the plan: energy, contracts, overload",
     may_be_nan=True,
+    each_step=True,
 )
 PLAN_BOUND = Signal(
     name="plan_bound_eur",
     unit="EUR",
     long_name="cost of the intervals ahead that no plan falls below: the dual bound",
     may_be_nan=True,
+    each_step=True,
 )
 CERTIFIED_GAP = Signal(
     name="certified_gap",
     unit="1",
     long_name="distance of the plan from the optimum, at most, as a share of its cost",
     may_be_nan=True,
+    each_step=True,
 )
 PLANNED_OVERLOAD = Signal(
     name="planned_overload_kw",
     unit="kW",
     long_name="most by which the plan exceeds a limit in any interval ahead",
+    each_step=True,
 )
 ROUND_RESIDUAL = Signal(
     name="round_residual_kw",
@@ -61,16 +65,19 @@ ROUND_RESIDUAL = Signal(
     long_name="what devices drew beyond what the nets would have had, after each round (mean "
     "square root over nets and intervals)",
     may_be_nan=True,
+    each_step=True,
 )
 ROUND_CHANGE = Signal(
     name="round_change_kw",
     unit="kW",
     long_name="by how much the nets' power changed in each round (mean square root)",
     may_be_nan=True,
+    each_step=True,
 )
 ROUND_GAP = Signal(
     name="round_gap",
     unit="1",
     long_name="certified gap where a round asked for it",
     may_be_nan=True,
+    each_step=True,
 )

@@ -63,6 +63,7 @@ ROUNDS = Signal(
     unit="1",
     long_name="rounds of the negotiation before this step",
     cell_method="sum",
+    each_step=True,
 )
 SCHEDULED_POWER = Signal(
     name="scheduled_power_kw",

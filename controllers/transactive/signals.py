@@ -6,6 +6,7 @@ BONUS = Signal(
     name="bonus_eur_per_mwh",
     unit="EUR/MWh",
     long_name="bonus of the negotiation: how far the local price is from the market's",
+    each_step=True,
 )
 LOCAL_BUYING_PRICE = Signal(
     name="local_buying_price_eur_per_mwh",
@@ -22,10 +23,12 @@ EXPECTED_SURPLUS = Signal(
     unit="kW",
     long_name="what inflexible agents expect to leave over, against their schedules",
     positive="surplus: more generation or less consumption than scheduled",
+    each_step=True,
 )
 REMAINING_SURPLUS = Signal(
     name="remaining_surplus_kw",
     unit="kW",
     long_name="what is left of it after the negotiation, to be sold, or bought if negative",
     positive="surplus: more generation or less consumption than scheduled",
+    each_step=True,
 )

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
+from typing_extensions import override
+
 from gridloom.scenarios.reader import ScenarioDocument
 from gridloom.scenarios.reading.sources import Source
 
@@ -40,6 +42,11 @@ class Point:
     """Name of each axis -> label of its value here."""
     source: Source
     """A scenario without variants."""
+
+    @override
+    def __getstate__(self) -> dict[str, object]:
+        """Return what crosses to another process: what has been made of it here does not."""
+        return {name: value for name, value in vars(self).items() if name != "document"}
 
     @cached_property
     def document(self) -> ScenarioDocument:

@@ -85,7 +85,10 @@ def main() -> None:
             job: Job = pickle.load(source)  # noqa: S301 -- from the worker that started us
         except EOFError:
             return
-        answer = _supervised(job, must_stop)
+        except Exception as error:  # noqa: BLE001 -- whoever sent it must hear of it
+            answer = _Answer(outcome=StrangeWorkerError(f"a job cannot be read: {error}"))
+        else:
+            answer = _supervised(job, must_stop)
         with suppress(BrokenPipeError):  # nobody is left to hear
             pickle.dump(answer.outcome, sink)
             sink.flush()

@@ -38,7 +38,7 @@ def line_loading(grid: Recording) -> LineLoading | None:
     """Return the lines' loading, or None if there are no lines or no solved step."""
     names = tuple(grid.names("line"))
     highest_a = np.full(len(names), np.nan)
-    for current_a in grid.blocks(LINE_CURRENT.name):
+    for current_a in grid.blocks(grid.statistic(LINE_CURRENT, "max")):
         if current_a.size:
             over_time_a = np.fmax.reduce(current_a, axis=0)  # one axis at a time is far quicker
             highest_a = np.fmax(highest_a, np.fmax.reduce(over_time_a, axis=1))

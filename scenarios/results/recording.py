@@ -8,17 +8,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridloom.scenarios.results.record.layout import STEP_SIZE
-from gridloom.scenarios.results.wording import LocalTime
+from gridloom.scenarios.results.record.layout import MODEL_STEP_SIZE, STEP_SIZE
+from gridloom.scenarios.results.record.statistics import statistic_name
+from gridloom.scenarios.results.wording import LocalTime, span
 from gridloom.simulators.model import FloatArray
-from gridloom.simulators.signals import IMBALANCE, LINE_CURRENT, POWER, STATE_OF_CHARGE
+from gridloom.simulators.signals import (
+    IMBALANCE,
+    LINE_CURRENT,
+    POWER,
+    STATE_OF_CHARGE,
+    Signal,
+    Statistic,
+)
 from gridloom.simulators.tariff_signals import COST
 
 if TYPE_CHECKING:
     import xarray as xr
 
-_BLOCK_VALUES = 4_000_000
-"""Values in memory at once: 32 MB."""
+_BLOCK_VALUES = 1_000_000
+"""Values in memory at once: 8 MB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +37,50 @@ class Recording:
     rows: "xr.Dataset"
     step_s: int
     """Seconds between rows."""
+    model_step_s: int | None = None
+    """Seconds between the model's steps, where a row covers several; None: each has its own row."""
+
+    @classmethod
+    def of(cls, name: str, group: "xr.DataTree") -> "Recording":
+        """Return what a group of a record holds.
+
+        Args:
+            name: of the model.
+            group: of its rows.
+        """
+        model_step_s = group.attrs.get(MODEL_STEP_SIZE)
+        return cls(
+            name=name,
+            rows=group.to_dataset(inherit=False),
+            step_s=int(group.attrs.get(STEP_SIZE, 1)),
+            model_step_s=None if model_step_s is None else int(model_step_s),
+        )
+
+    @property
+    def covers_several_steps(self) -> bool:
+        """Whether a row stands for several steps: values are means, sums, or those at its end."""
+        return self.model_step_s is not None
+
+    @property
+    def steps(self) -> int:
+        """How many steps of the model all rows stand for."""
+        return int(self.rows.sizes["time"]) * (self.step_s // (self.model_step_s or self.step_s))
+
+    def statistic(self, signal: Signal, statistic: Statistic) -> str:
+        """Return the variable with a statistic of a signal's steps; the signal's own if no other.
+
+        That is exact where `tells` says so.
+        """
+        name = statistic_name(signal, statistic)
+        return name if name in self.rows else signal.name
+
+    def tells(self, signal: Signal, statistic: Statistic) -> bool:
+        """Whether `statistic` is that of the steps, and not that of the rows' own values."""
+        return not self.covers_several_steps or statistic_name(signal, statistic) in self.rows
+
+    def divides(self, length_s: int) -> bool:
+        """Whether means over times of this length can be had: whole rows, or rows that hold."""
+        return not self.covers_several_steps or length_s % self.step_s == 0
 
     def __contains__(self, variable: str) -> bool:
         return variable in self.rows
@@ -87,14 +139,26 @@ class RecordParts:
     clock: LocalTime
 
 
+def rows_of_several_steps(record: "xr.DataTree") -> str:
+    """Say which models' rows cover several steps, and what their values are; '' if none does.
+
+    As in "one row every 15 min of grid, load: means of the steps, states at the end".
+    """
+    models: dict[int, list[str]] = {}
+    for name, node in record.children.items():
+        if MODEL_STEP_SIZE in node.attrs:
+            models.setdefault(int(node.attrs[STEP_SIZE]), []).append(name)
+    rows = [
+        f"one row every {span(length_s)} of {', '.join(names)}"
+        for length_s, names in sorted(models.items())
+    ]
+    return f"{'; '.join(rows)}: means of the steps, states at the end" if rows else ""
+
+
 def parts_of(record: "xr.DataTree") -> RecordParts:
     """Sort the groups of a record; groups without rows are left out."""
     recordings = [
-        Recording(
-            name=name,
-            rows=node.to_dataset(inherit=False),
-            step_s=int(node.attrs.get(STEP_SIZE, 1)),
-        )
+        Recording.of(name, node)
         for name, node in record.children.items()
         if node.sizes.get("time", 0)
     ]

@@ -9,9 +9,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gridloom.scenarios.results.cash_flows import cash_flows
 from gridloom.scenarios.results.kpis.negotiation import negotiation_of
-from gridloom.scenarios.results.record.layout import FAILURE, STATUS, STEP_SIZE, RunStatus
+from gridloom.scenarios.results.record.layout import (
+    FAILURE,
+    MODEL_STEP_SIZE,
+    STATUS,
+    STEP_SIZE,
+    RunStatus,
+)
+from gridloom.scenarios.results.recording import rows_of_several_steps
 from gridloom.scenarios.results.wall_time_lines import wall_time_lines
 from gridloom.scenarios.results.wording import DASH, LocalTime, counted, number, span
 from gridloom.simulators.errors import RecordError
@@ -152,8 +161,9 @@ def _facts(
     ]
     if ends:
         clock = LocalTime.of(record, scenario)
-        facts.append(("simulated", _period(clock, max(ends) + clock.offset)))
+        facts.append(("simulated", _period(clock, clock.local(np.datetime64(max(ends))).item())))
     facts += [
+        ("recorded", rows_of_several_steps(record)),
         ("seed", attributes.get("seed", "")),
         ("computed", attributes.get("created", "")),
         ("gridloom", attributes.get("gridloom_version", "")),
@@ -188,7 +198,7 @@ def _models(record: "xr.DataTree") -> list[ModelRow]:
             name=name,
             type=str(node.attrs.get("model_type", "")),
             role=str(node.attrs.get("role", "")),
-            step=_duration(node.attrs.get(STEP_SIZE)),
+            step=_duration(node.attrs.get(MODEL_STEP_SIZE, node.attrs.get(STEP_SIZE))),
             information=str(node.attrs.get("information_set", "")),
             wall_time=_duration(record.attrs.get(_WALL_TIME.format(name))),
         )

@@ -33,6 +33,9 @@ class SessionEnds:
     """At departure, or at the end of the run."""
     required: FloatArray
     capacity_kwh: FloatArray
+    is_exact: bool = True
+    """False where rows that cover several steps hide a state at departure: another vehicle came
+    within the same row, or the record lacks the last known state. An earlier one stands for it."""
 
     @property
     def missing_kwh(self) -> FloatArray:
@@ -52,28 +55,57 @@ def session_ends(fleet: Recording) -> SessionEnds | None:
     charging_point, arrival_s, departure_s, at_arrival, required, capacity_kwh = (
         fleet.values(f"session_{column}") for column in _COLUMNS
     )
+    point = charging_point.astype(np.intp)
     end_s = fleet.rows.sizes["time"] * fleet.step_s
-    last_row = np.minimum(departure_s, end_s) // fleet.step_s - 1
-    # Who stays for less than a step may leave before any row tells of them
-    has_row = (last_row >= 0) & ((last_row + 1) * fleet.step_s > arrival_s)
-    row = np.maximum(last_row, 0).astype(np.intp)
-    measured = _values_at(fleet, row, charging_point.astype(np.intp))
-    known = has_row & np.isfinite(measured)
+    step_s = fleet.model_step_s or fleet.step_s
+    last_step_s = (np.minimum(departure_s, end_s) // step_s - 1) * step_s
     begun = (arrival_s < end_s) & (departure_s > 0)
+    row = np.maximum(last_step_s // fleet.step_s, 0).astype(np.intp)
+    hidden = _hidden(fleet, row, (departure_s < end_s) & begun, _next_arrival_s(point, arrival_s))
+    row_known = np.where(hidden, row - 1, row)
+    until_s = np.where(hidden, row * fleet.step_s, last_step_s + step_s)
+    # Who stays for less than a step may leave before any row tells of them
+    has_row = (until_s > 0) & (until_s > arrival_s)
+    measured = _values_at(fleet, row_known, point)
+    known = has_row & np.isfinite(measured)
     return SessionEnds(
         departed=(departure_s <= end_s)[begun],
         row=row[begun],
         state_of_charge=np.where(known, measured, at_arrival)[begun],
         required=required[begun],
         capacity_kwh=capacity_kwh[begun],
+        is_exact=not hidden.any(),
     )
+
+
+def _next_arrival_s(point: NDArray[np.intp], arrival_s: FloatArray) -> FloatArray:
+    """Return when the next vehicle comes to the same charging point, infinite for the last one."""
+    order = np.lexsort((arrival_s, point))
+    here, following = order[:-1], order[1:]
+    next_s = np.full(len(point), np.inf)
+    next_s[here] = np.where(point[here] == point[following], arrival_s[following], np.inf)
+    return next_s
+
+
+def _hidden(
+    fleet: Recording,
+    row: NDArray[np.intp],
+    departs: NDArray[np.bool_],
+    next_arrival_s: FloatArray,
+) -> NDArray[np.bool_]:
+    """Return whose state at departure the last row does not tell, (session,)."""
+    if not fleet.covers_several_steps:
+        return np.zeros_like(departs)
+    if not fleet.tells(STATE_OF_CHARGE, "last"):
+        return departs
+    return departs & (next_arrival_s < (row + 1) * fleet.step_s)
 
 
 def _values_at(fleet: Recording, rows: NDArray[np.intp], points: NDArray[np.intp]) -> FloatArray:
     """Return the state of charge of one point at one row each."""
     found = np.full(len(rows), np.nan)
     first = 0
-    for state_of_charge in fleet.blocks(STATE_OF_CHARGE.name):
+    for state_of_charge in fleet.blocks(fleet.statistic(STATE_OF_CHARGE, "last")):
         here = (rows >= first) & (rows < first + len(state_of_charge))
         found[here] = state_of_charge[rows[here] - first, points[here]]
         first += len(state_of_charge)

@@ -4,13 +4,17 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gridloom.scenarios.instants import read_instant
+
 if TYPE_CHECKING:
     import xarray as xr
 
+_QUARTER_S = 900
 _NEGLIGIBLE = 1e-9
 """What floats leave where sums cancel, in any unit a report uses."""
 MINUS = "\N{MINUS SIGN}"
@@ -67,12 +71,14 @@ class LocalTime:
     def of(cls, record: "xr.DataTree", scenario: dict[str, Any]) -> "LocalTime":
         """Return the clock of a record; UTC where it does not say."""
         text = scenario.get("start") or record.attrs.get("start")
-        start = datetime.fromisoformat(text) if text else datetime(1970, 1, 1, tzinfo=UTC)
+        start = read_instant(text) if text else datetime(1970, 1, 1, tzinfo=UTC)
         return cls(start if start.tzinfo else start.replace(tzinfo=UTC))
 
     @property
     def zone(self) -> str:
-        """The zone as readers know it, as in 'UTC+01:00'."""
+        """The zone as readers know it, as in 'UTC+01:00' or 'Europe/Berlin'."""
+        if isinstance(self.start.tzinfo, ZoneInfo):
+            return self.start.tzinfo.key
         minutes = round(self.offset.total_seconds() / 60)
         if not minutes:
             return "UTC"
@@ -81,13 +87,25 @@ class LocalTime:
 
     @property
     def offset(self) -> timedelta:
-        """Local time minus UTC."""
+        """Local time minus UTC at the start."""
         return self.start.utcoffset() or timedelta()
 
     def local(self, time: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
         """Return UTC time stamps as local ones."""
-        local: NDArray[np.datetime64] = time + np.timedelta64(self.offset)
+        if not isinstance(self.start.tzinfo, ZoneInfo):
+            fixed: NDArray[np.datetime64] = time + np.timedelta64(self.offset)
+            return fixed
+        # Clocks change at quarters of an hour.
+        quarters = np.asarray(time).astype("datetime64[s]").astype(np.int64) // _QUARTER_S
+        unique, inverse = np.unique(quarters, return_inverse=True)
+        offsets = [self._offset_s(int(quarter) * _QUARTER_S) for quarter in unique]
+        moved = np.array(offsets, dtype="timedelta64[s]")[inverse].reshape(quarters.shape)
+        local: NDArray[np.datetime64] = time + moved
         return local
+
+    def _offset_s(self, epoch_s: int) -> int:
+        offset = datetime.fromtimestamp(epoch_s, self.start.tzinfo).utcoffset()
+        return 0 if offset is None else offset // timedelta(seconds=1)
 
     def clock(self, time: np.datetime64) -> str:
         """Write a UTC time stamp as local time of day, with the date if it is not the first."""

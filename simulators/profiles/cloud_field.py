@@ -24,6 +24,7 @@ from gridloom.simulators.profiles.series import HeldSeries
 
 _HOUR_S = 3600
 _HOURS_KEPT = 3
+_DAYS_KEPT = 2
 
 
 class CloudField(HeldSeries):
@@ -63,6 +64,12 @@ class CloudField(HeldSeries):
         self._across = _cholesky_of_exponential(decay * lines)
         self._to_index = NormalToIndex(mixture(mean_index))
         self._hours: OrderedDict[int, FloatArray] = OrderedDict()
+        self._chains: OrderedDict[int, FloatArray] = OrderedDict()
+        age = self._decay * np.arange(1, self._per_hour + 1)[:, None]
+        self._ageing = np.exp(-age)
+        self._shock = np.sqrt(-np.expm1(-2 * self._decay)) * np.exp(age)
+        # What the end of the hour, known already, says about the time before it.
+        self._told_by_end = np.exp(age - age[-1]) * np.expm1(-2 * age) / np.expm1(-2 * age[-1])
 
     @override
     def values(self, times_s: NDArray[np.int64]) -> FloatArray:
@@ -86,24 +93,31 @@ class CloudField(HeldSeries):
         """Draw the AR(1) process of an hour between its ends: (sample, line), standard normal."""
         begin, end = self._at_full_hour(hour), self._at_full_hour(hour + 1)
         rng = self._context.rng(f"clouds/{date_of(hour // 24)}/{hour % 24}")
-        age = self._decay * np.arange(1, self._per_hour + 1)[:, None]
         noise = rng.standard_normal((self._per_hour, len(begin))) @ self._across.T
-        noise *= np.sqrt(-np.expm1(-2 * self._decay)) * np.exp(age)
-        free = (begin + np.cumsum(noise, axis=0)) * np.exp(-age)
-        # What the end of the hour, known already, says about the time before it.
-        weight = np.exp(age - age[-1]) * np.expm1(-2 * age) / np.expm1(-2 * age[-1])
-        tied = free + weight * (end - free[-1])
+        noise *= self._shock
+        free = (begin + np.cumsum(noise, axis=0)) * self._ageing
+        tied = free + self._told_by_end * (end - free[-1])
         return np.concatenate([begin[None], tied[:-1]])
 
     def _at_full_hour(self, hour: int) -> FloatArray:
         """Return the process at the begin of an hour, from the chain of its solar day: (line,)."""
-        rng = self._context.rng(f"clouds/{date_of(hour // 24)}")
+        day, number = divmod(hour, 24)
+        if day not in self._chains:
+            self._chains[day] = self._chain(day)
+            if len(self._chains) > _DAYS_KEPT:
+                self._chains.popitem(last=False)
+        state: FloatArray = self._chains[day][number]
+        return state
+
+    def _chain(self, day: int) -> FloatArray:
+        """Draw the process at the begin of each hour of a solar day: (24, line)."""
+        rng = self._context.rng(f"clouds/{date_of(day)}")
         fresh = rng.standard_normal((24, len(self._across))) @ self._across.T
         kept = np.exp(-self._decay * self._per_hour)
-        state: FloatArray = fresh[0]
-        for drawn in fresh[1 : hour % 24 + 1]:
-            state = kept * state + np.sqrt(1 - kept**2) * drawn
-        return state
+        states = [fresh[0]]
+        for drawn in fresh[1:]:
+            states.append(kept * states[-1] + np.sqrt(1 - kept**2) * drawn)
+        return np.array(states)
 
 
 def _solar_epoch_s(start: datetime, longitude_deg: float) -> int:

@@ -20,6 +20,8 @@ from gridloom.simulators.quantities import (
 )
 
 _USUAL_RESOLUTION_S = 900
+_AT_ONCE_S = 3600
+"""Time of which the steps are computed at once: as much as when they are played back."""
 
 
 class ForecastConfig(Config):
@@ -76,10 +78,13 @@ def make_forecast(
         path = context.file(config.file, "forecast", "file")
         expected = read_series(path, [config.column], 1.0, context, until_s)
         given = _interval_means(
-            lambda start, stop: expected.means(start, stop, step_size)[:, 0], interval, until_s
+            lambda start, stop: expected.means(start, stop, step_size)[:, 0],
+            interval,
+            step_size,
+            until_s,
         )
         return Forecast(interval_s=interval, power_kw=given)
-    means = _interval_means(totals, interval, until_s)
+    means = _interval_means(totals, interval, step_size, until_s)
     factor = relative_errors(config, context, len(means), interval)
     return Forecast(interval_s=interval, power_kw=means * factor)
 
@@ -143,8 +148,26 @@ def require_whole_steps(length_s: int, step_size: int, *key: str) -> None:
 
 
 def _interval_means(
-    totals: Callable[[int, int], FloatArray], length_s: int, until_s: int
+    totals: Callable[[int, int], FloatArray], length_s: int, step_size: int, until_s: int
 ) -> FloatArray:
     """Average the steps of each interval: (interval,); the last interval may be cut short."""
-    starts = range(0, until_s, length_s)
-    return np.array([totals(start, min(start + length_s, until_s)).mean() for start in starts])
+    stretch_s = max(1, _AT_ONCE_S // length_s) * length_s
+    means = [
+        means_of_steps(totals(start, min(start + stretch_s, until_s)), length_s // step_size)
+        for start in range(0, until_s, stretch_s)
+    ]
+    return np.concatenate(means)
+
+
+def means_of_steps(values: FloatArray, steps: int) -> FloatArray:
+    """Return the means of so many steps each: (interval, ...); the last may be cut short.
+
+    Args:
+        values: (step, ...).
+        steps: in an interval.
+    """
+    whole = len(values) // steps * steps
+    means: FloatArray = values[:whole].reshape(-1, steps, *values.shape[1:]).mean(axis=1)
+    if whole == len(values):
+        return means
+    return np.concatenate([means, values[whole:].mean(axis=0, keepdims=True)])

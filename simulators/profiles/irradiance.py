@@ -166,7 +166,10 @@ class CloudySky(HeldSeries):
     def values(self, times_s: NDArray[np.int64]) -> FloatArray:
         # The sun is taken at the middle of each interval.
         since = (times_s - self.phase_s) % self.resolution_s
-        clear = self._clear.values(times_s - since + self.resolution_s // 2)
+        middle_s = times_s - since + self.resolution_s // 2
+        if self._clear.is_dark(int(middle_s[0]), int(middle_s[-1])):
+            return np.zeros((len(times_s), self._elements))
+        clear = self._clear.values(middle_s)
         if not clear.any():
             return np.zeros((len(times_s), self._elements))  # at night no clouds are needed
         return clear * self._index.values(times_s)

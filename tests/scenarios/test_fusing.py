@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import override
 
+from gridloom.scenarios import fusing
 from gridloom.scenarios.composer import Surroundings, simulate
 from gridloom.scenarios.coupling import Coupling
 from gridloom.scenarios.fusing import fused_groups
@@ -484,3 +485,14 @@ def test_the_time_of_each_is_taken_as_well() -> None:
     assert {name: each.steps for name, each in times.models.items()} == {"m0": 12, "m1": 6, "m2": 4}
     assert all(each.step_s > 0 and each.transfer_s > 0 for each in times.models.values())
     assert math.isclose(sum(row.share for row in times.rows()[:-1]), 1.0)
+
+
+def test_a_process_that_is_kept_waiting_still_gets_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time until the next pause has passed before the first step: as on a machine too busy."""
+    monkeypatch.setattr(fusing, "_PAUSE_S", -1.0)
+    rows: list[int] = []
+    toy = Toy("toy", 1, POINTS, knows=False)
+
+    simulate({"toy": toy}, [], 5, lambda time, _: rows.append(time), Surroundings(fuse=True))
+
+    assert rows == [0, 1, 2, 3, 4]

@@ -1,11 +1,13 @@
 """Whether runs can be compared, and what a reader must know if they are compared anyway."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isclose
+from typing import Any
 
 from gridloom.scenarios.results.comparison.case import case_differences
 from gridloom.scenarios.results.comparison.compared_run import ComparedRun
-from gridloom.scenarios.results.wording import counted
+from gridloom.scenarios.results.record.layout import MODEL_STEP_SIZE, STEP_SIZE
+from gridloom.scenarios.results.wording import counted, span
 from gridloom.simulators.errors import Problem, ScenarioError
 
 _ENERGIES = ("consumed_kwh", "injected_kwh")
@@ -68,9 +70,31 @@ def warnings(runs: Sequence[ComparedRun]) -> list[str]:
                 f"'{run.label}' has {counted(int(unsolved), 'step')} without a power flow "
                 "solution, which its numbers of the grid leave out."
             )
+    found += _other_rows(runs)
     if not found:
         found += _other_inputs(runs)
     return found
+
+
+def _other_rows(runs: Sequence[ComparedRun]) -> Iterator[str]:
+    """Say which runs have rows that cover another time: indicators of means then differ by that."""
+    first = runs[0]
+    for run in runs[1:]:
+        for model in [name for name in first.models if name in run.models]:
+            lengths = [_row_length(each.models[model]) for each in (first, run)]
+            if lengths[0] != lengths[1]:
+                yield (
+                    f"'{first.label}' and '{run.label}' are recorded differently ('{model}': "
+                    f"{lengths[0]} and {lengths[1]}): indicators that are said to be of means, "
+                    "and what is drawn of them, cannot be compared."
+                )
+                break
+
+
+def _row_length(attributes: Mapping[str, Any]) -> str:
+    """Return what a row of a model covers: only several steps make a difference."""
+    covers_several = MODEL_STEP_SIZE in attributes
+    return f"rows of {span(attributes[STEP_SIZE])}" if covers_several else "a row for each step"
 
 
 def _other_inputs(runs: Sequence[ComparedRun]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from gridloom.scenarios.results.figures.style import (
     VERMILLION,
     ReportFigure,
     at_time,
+    band,
     legend_above,
     new_axes,
     svg_bytes,
@@ -23,9 +24,13 @@ from gridloom.scenarios.results.kpis.market import period_imbalance_kwh, running
 from gridloom.scenarios.results.recording import Recording
 from gridloom.scenarios.results.wording import LocalTime, counted, number
 from gridloom.simulators.model import FloatArray
+from gridloom.simulators.profiles.clock import DAY_S
 
 _KWH_PER_MWH = 1000.0
 _MOST_LABELS = 16
+_MOST_BARS = 200
+_FEW_DAYS = 10
+"""Of which single settlement periods are seen."""
 _PERIOD_COLUMNS = (
     "period_start_s",
     "period_stop_s",
@@ -46,7 +51,10 @@ class _Settlement:
 
 
 def imbalance_figure(market: Recording, clock: LocalTime) -> ReportFigure | None:
-    """Draw the imbalance of each settlement period as a bar, and how it came about as a line."""
+    """Draw the imbalance of each settlement period as a bar, and how it came about as a line.
+
+    Where there are too many of them, areas: of periods, or of the sums of each day.
+    """
     if any(name not in market for name in _PERIOD_COLUMNS):
         return None
     settlement = _settle(market)
@@ -58,7 +66,7 @@ def imbalance_figure(market: Recording, clock: LocalTime) -> ReportFigure | None
     caption = (
         "Imbalance in kWh, allocated volume minus day-ahead position: positive is shortage (more "
         f"consumed than bought; {counted(int(short.sum()), 'period')}), negative is surplus "
-        f"({counted(int(surplus.sum()), 'period')}). Bars: whole period; line: running within it. "
+        f"({counted(int(surplus.sum()), 'period')}). {_drawn(market, settlement)} "
         + ("Number at a bar: its cost in EUR: " if labels else "Cost of a period: ")
         + "shortage at the shortage price, surplus credited at the surplus price (a negative cost "
         f"is income). Prices as recorded with '{market.name}'."
@@ -103,10 +111,52 @@ def _title(settlement: _Settlement) -> str:
     )
 
 
+def _drawn(market: Recording, settlement: _Settlement) -> str:
+    """Say what stands for the periods."""
+    if len(settlement.imbalance_kwh) <= _MOST_BARS:
+        return "Bars: whole period; line: running within it."
+    if _is_few_days(market):
+        return "Areas: whole period."
+    return "Areas: all periods of a day, those of shortage and those of surplus added up apart."
+
+
+def _is_few_days(market: Recording) -> bool:
+    return len(market.start) * market.step_s <= _FEW_DAYS * DAY_S
+
+
 def _draw(market: Recording, settlement: _Settlement, clock: LocalTime) -> bytes:
     figure, axes = new_axes()
     edges = at_time(clock, market.edges)
     left, right = edges[settlement.first_row], edges[settlement.last_row + 1]
+    if len(left) <= _MOST_BARS:
+        _draw_bars(axes, settlement, left, right)
+        _draw_running(axes, market, settlement, edges)
+    else:
+        _draw_areas(axes, settlement, np.append(left, right[-1]), by_day=not _is_few_days(market))
+    axes.axhline(0, color=GREY, linewidth=0.8)
+    axes.margins(y=0.16)
+    axes.set_ylabel("imbalance (kWh)")
+    time_axis(axes, clock, market.edges)
+    legend_above(axes, 3)
+    return svg_bytes(figure)
+
+
+def _draw_areas(axes: Axes, settlement: _Settlement, x: FloatArray, *, by_day: bool) -> None:
+    """Draw many periods, edges at ``x``: (settlement period + 1,)."""
+    days = np.floor(x[:-1])
+    starts = np.flatnonzero(np.diff(days, prepend=days[0] - 1)) if by_day else np.arange(len(days))
+    kwh = settlement.imbalance_kwh
+    for of_sign_kwh, colour, label in (
+        (np.maximum(kwh, 0.0), VERMILLION, "shortage"),
+        (np.minimum(kwh, 0.0), BLUE, "surplus"),
+    ):
+        sums_kwh = np.add.reduceat(of_sign_kwh, starts)
+        zero = np.zeros_like(sums_kwh)
+        band(axes, x[np.append(starts, -1)], zero, sums_kwh, colour=colour, alpha=0.6, label=label)
+
+
+def _draw_bars(axes: Axes, settlement: _Settlement, left: FloatArray, right: FloatArray) -> None:
+    """Draw a bar for each period, and its cost where there are few."""
     kwh = settlement.imbalance_kwh
     for sign, colour, label in ((1, VERMILLION, "shortage"), (-1, BLUE, "surplus")):
         chosen = kwh * sign > 0
@@ -121,9 +171,6 @@ def _draw(market: Recording, settlement: _Settlement, clock: LocalTime) -> bytes
                 edgecolor=colour,
                 label=label,
             )
-    _draw_running(axes, market, settlement, edges)
-    axes.axhline(0, color=GREY, linewidth=0.8)
-    axes.margins(y=0.16)
     uneven = np.flatnonzero(kwh)
     if len(uneven) <= _MOST_LABELS:
         middle, cost_eur = (left + right)[uneven] / 2, settlement.cost_eur[uneven]
@@ -137,10 +184,6 @@ def _draw(market: Recording, settlement: _Settlement, clock: LocalTime) -> bytes
                 va="bottom" if y >= 0 else "top",
                 color=INK,
             )
-    axes.set_ylabel("imbalance (kWh)")
-    time_axis(axes, clock, market.edges)
-    legend_above(axes, 3)
-    return svg_bytes(figure)
 
 
 def _draw_running(

@@ -1,6 +1,7 @@
 """Figure: how warm it is indoors and outdoors, all heated buildings together."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,18 +9,18 @@ from matplotlib.axes import Axes
 from gridloom.scenarios.results.figures.downsampling import (
     column_extremes,
     column_means,
-    column_starts,
 )
 from gridloom.scenarios.results.figures.style import (
     BLUE,
-    COLUMNS,
     INK,
     ORANGE,
     VERMILLION,
     ReportFigure,
     at_time,
+    drawn_by_day,
     legend_above,
     new_panels,
+    piece_starts,
     step_line,
     svg_bytes,
     time_axis,
@@ -75,6 +76,7 @@ def indoor_temperature_figure(buildings: Recording, clock: LocalTime) -> ReportF
             + ("Bottom: outdoor temperature. " if has_outdoor else "")
             + "Heat that is bought ahead of time shows as buildings that grow warmer while energy "
             "is cheap, and cool down to the lower limit while it is not."
+            + drawn_by_day(buildings.edges)
         ),
         alternative=f"Indoor temperatures over time between comfort limits. {title}.",
         svg=_draw(buildings, indoors, clock),
@@ -123,7 +125,7 @@ def _draw(buildings: Recording, indoors: _Indoors, clock: LocalTime) -> bytes:
     figure, panels = new_panels(2 if has_outdoor else 1, 1, _HEIGHT_IN)
     x = at_time(clock, buildings.edges)
     _draw_indoors(panels[0], indoors, x)
-    limits = {"colour": VERMILLION, "linestyle": "--"}
+    limits: dict[str, Any] = {"colour": VERMILLION, "linestyle": "--"}
     for signal, label in ((TEMPERATURE_LIMIT_LOW, "comfort limits"), (TEMPERATURE_LIMIT_HIGH, "")):
         step_line(panels[0], x, buildings.values(signal.name), label=label, **limits)
     panels[0].set_ylabel("indoors (°C)")
@@ -140,7 +142,7 @@ def _draw(buildings: Recording, indoors: _Indoors, clock: LocalTime) -> bytes:
 
 
 def _draw_indoors(axes: Axes, indoors: _Indoors, x: FloatArray) -> None:
-    starts = column_starts(len(indoors.lowest_c), COLUMNS)
+    starts = piece_starts(x)
     edges = x[np.append(starts, -1)]
     low_c = column_extremes(indoors.lowest_c, starts, np.fmin)
     high_c = column_extremes(indoors.highest_c, starts, np.fmax)

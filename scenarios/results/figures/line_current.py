@@ -2,18 +2,19 @@
 
 import numpy as np
 
-from gridloom.scenarios.results.figures.downsampling import column_extremes, column_starts
+from gridloom.scenarios.results.figures.downsampling import column_extremes
 from gridloom.scenarios.results.figures.style import (
     BLUE,
-    COLUMNS,
     GREEN,
     INK,
     ORANGE,
     VERMILLION,
     ReportFigure,
     at_time,
+    drawn_by_day,
     legend_above,
     new_axes,
+    piece_starts,
     step_line,
     svg_bytes,
     time_axis,
@@ -87,7 +88,7 @@ def _caption(grid: Recording, loading: LineLoading, current_a: FloatArray, peak:
         parts.append(
             f"Gaps: {counted(unsolved, 'step')} without a value (not solved or no supply)."
         )
-    return " ".join(parts)
+    return " ".join(parts) + drawn_by_day(grid.edges)
 
 
 def _draw(
@@ -100,7 +101,7 @@ def _draw(
         label = f"phase {phase}" if len(phases) > 1 else f"current of {name}"
         step_line(axes, x, values, colour=colour, label=label, linewidth=1.0)
     if np.nanmax(current_a) > rated_a:
-        starts = column_starts(len(current_a), COLUMNS)
+        starts = piece_starts(x)
         top_a = column_extremes(np.fmax.reduce(current_a, axis=1), starts, np.fmax)
         top_a = np.append(top_a, top_a[-1])
         axes.fill_between(

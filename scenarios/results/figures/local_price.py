@@ -1,5 +1,7 @@
 """Figure: the local price between the market's prices, and what it did to the imbalance."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -25,6 +27,7 @@ from gridloom.simulators.model import FloatArray
 
 _HEIGHT_IN = 2.0
 _BALANCED_KW = 1e-3
+_MOST_BARS = 300
 
 
 def local_price_figure(negotiation: Negotiation, clock: LocalTime) -> ReportFigure:
@@ -65,9 +68,7 @@ def _draw(negotiation: Negotiation, clock: LocalTime) -> bytes:
     x = at_time(clock, edges)
     _draw_prices(panels[0], negotiation, x)
     _draw_surplus(panels[1], negotiation, x)
-    panels[2].bar(
-        x[:-1], negotiation.rounds, width=np.diff(x), align="edge", color=SKY, edgecolor="white"
-    )
+    _draw_each(panels[2], x, negotiation.rounds, SKY, edgecolor="white")
     panels[2].set_ylabel("rounds")
     for axes in panels:
         time_axis(axes, clock, edges)
@@ -106,28 +107,33 @@ def _draw_prices(axes: Axes, negotiation: Negotiation, x: FloatArray) -> None:
 
 
 def _draw_surplus(axes: Axes, negotiation: Negotiation, x: FloatArray) -> None:
-    width = np.diff(x)
-    axes.bar(
-        x[:-1],
-        negotiation.expected_surplus_kw,
-        width=width,
-        align="edge",
-        color=SKY,
-        alpha=0.55,
-        edgecolor="white",
-        label="expected surplus",
-    )
-    axes.bar(
-        x[:-1] + 0.25 * width,
-        negotiation.remaining_surplus_kw,
-        width=0.5 * width,
-        align="edge",
-        color=BLUE,
-        label="remaining",
-    )
+    expected: dict[str, Any] = {"alpha": 0.55, "edgecolor": "white", "label": "expected surplus"}
+    _draw_each(axes, x, negotiation.expected_surplus_kw, SKY, **expected)
+    _draw_each(axes, x, negotiation.remaining_surplus_kw, BLUE, part=0.5, label="remaining")
     axes.axhline(0, color=GREY, linewidth=0.8)
     axes.set_ylabel("surplus (kW)")
     legend_above(axes, 2)
+
+
+def _draw_each(
+    axes: Axes, x: FloatArray, values: FloatArray, colour: str, *, part: float = 1.0, **style: Any
+) -> None:
+    """Draw a bar for each interval; where there are too many of them, a line.
+
+    Args:
+        axes: where.
+        x: (interval + 1,), edges.
+        values: (interval,)
+        colour: of the bars.
+        part: of the intervals' width that bars have.
+        style: further properties of the bars.
+    """
+    if len(values) > _MOST_BARS:
+        step_line(axes, x, values, colour=colour, label=style.get("label", ""))
+        return
+    width = np.diff(x)
+    left = x[:-1] + 0.5 * (1.0 - part) * width
+    axes.bar(left, values, width=part * width, align="edge", color=colour, **style)
 
 
 def held(values: FloatArray) -> FloatArray:

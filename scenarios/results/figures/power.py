@@ -1,59 +1,50 @@
 """Figure: power by device class, net exchange and day-ahead position."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gridloom.scenarios.results.figures.downsampling import column_means, column_starts
+from gridloom.scenarios.results.figures.downsampling import column_means, whole_pieces
 from gridloom.scenarios.results.figures.style import (
     CLASS_COLOURS,
-    COLUMNS,
     GREY,
     HATCHES,
     INK,
     ReportFigure,
     at_time,
+    is_long,
     legend_above,
     new_axes,
+    piece_starts,
     step_line,
     svg_bytes,
     time_axis,
 )
+from gridloom.scenarios.results.kpis.side_by_side import at_steps, common_step_s, side_by_side
 from gridloom.scenarios.results.recording import Recording, RecordParts
 from gridloom.scenarios.results.wording import LocalTime, number, span
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.signals import POSITION, POWER, SLACK_POWER
 
 _LEGEND_COLUMNS = 5
+_BY_DAY = " All are means of a day, in which peaks do not show."
 _SECOND = np.timedelta64(1, "s")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _ClassPower:
-    """Power of one device class on the common time base, load convention."""
+class _Drawn:
+    """Power of the device classes, load convention, as means over the pieces that are drawn."""
 
-    name: str
-    consumed_kw: FloatArray
-    """(time,), sum over the devices that consume; >= 0."""
-    generated_kw: FloatArray
-    """(time,), sum over the devices that feed in; <= 0."""
-
-    @property
-    def net_kw(self) -> FloatArray:
-        """(time,), sum over all devices."""
-        return self.consumed_kw + self.generated_kw
-
-    def averaged(self, rows: int) -> "_ClassPower":
-        """Return means over so many rows each."""
-        starts = np.arange(0, len(self.consumed_kw), rows)
-        return _ClassPower(
-            name=self.name,
-            consumed_kw=column_means(self.consumed_kw, starts),
-            generated_kw=column_means(self.generated_kw, starts),
-        )
+    names: tuple[str, ...]
+    edges: NDArray[np.datetime64]
+    """(piece + 1,), UTC."""
+    power_kw: FloatArray
+    """(class, 2, piece), sums over the devices that consume, >= 0, and that feed in, <= 0."""
+    at_peak_kw: FloatArray
+    """(class,), net power when the net of all classes peaks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,57 +71,90 @@ class _Net:
 
 def power_figure(parts: RecordParts) -> ReportFigure | None:
     """Draw consumption upwards and generation downwards by class, and the net as a line."""
-    if not parts.devices:
+    devices, clock = parts.devices, parts.clock
+    if not devices:
         return None
-    finest = min(parts.devices, key=lambda device: device.step_s)
-    classes = [_class_power(device, finest.start) for device in parts.devices]
-    net, edges = _net(parts.grid, finest, classes), finest.edges
+    step_s = common_step_s(devices)
+    net = _net(parts.grid, devices, step_s)
     if not np.isfinite(net.power_kw).any():
         return None
     settled_s = _settlement_period_s(parts.tariffs)
-    if settled_s > finest.step_s and not settled_s % finest.step_s:
-        classes = [each.averaged(settled_s // finest.step_s) for each in classes]
-        edges = edges[np.append(np.arange(0, len(edges) - 1, settled_s // finest.step_s), -1)]
-        net = net.averaged(settled_s)
-    title = _title(net, edges, classes, parts.clock)
-    piece_s = int((edges[1] - edges[0]) / _SECOND) * _piece_rows(len(edges) - 1)
+    is_settled = settled_s > step_s and not settled_s % step_s
+    least_s = settled_s if is_settled else step_s
+    net = net.averaged(settled_s) if is_settled else net
+    drawn = _drawn(devices, net, least_s, clock)
+    title = _title(net, drawn, clock)
     caption = (
         "Active power in kW, load convention: consumption upwards, generation and discharging "
-        f"downwards, stacked by class (means over {span(piece_s)}). Line: {net.label}"
+        f"downwards, stacked by class (means over {_piece(drawn.edges, clock)}). Line: {net.label}"
         + (", losses included" if parts.grid else "")
         + ("; dashed: the day-ahead position per settlement period." if parts.markets else ".")
+        + (_BY_DAY if is_long(at_time(clock, drawn.edges)) else "")
     )
     return ReportFigure(
         key="power",
         title=title,
         caption=caption,
         alternative="Stacked power of the device classes "
-        + ", ".join(c.name for c in classes)
+        + ", ".join(drawn.names)
         + f" over time. {title}.",
-        svg=_draw(classes, edges, net, parts.markets, parts.clock),
+        svg=_draw(drawn, net, parts.markets, clock),
     )
 
 
-def _class_power(device: Recording, start: NDArray[np.datetime64]) -> _ClassPower:
-    """Sum up a class, held over its steps, at the beginnings of the common steps."""
-    consumed, generated = [], []
-    for power_kw in device.blocks(POWER.name):
-        consumed.append(np.maximum(power_kw, 0.0).sum(axis=1))
-        generated.append(np.minimum(power_kw, 0.0).sum(axis=1))
-    rows = np.searchsorted(device.start, start, side="right") - 1
-    return _ClassPower(
-        name=device.name,
-        consumed_kw=np.concatenate(consumed)[rows],
-        generated_kw=np.concatenate(generated)[rows],
+def _drawn(devices: Sequence[Recording], net: _Net, least_s: int, clock: LocalTime) -> _Drawn:
+    """Reduce the classes' power to means over pieces of whole times of ``least_s``."""
+    step_s = common_step_s(devices)
+    steps = min(len(device.start) * device.step_s for device in devices) // step_s
+    held = least_s // step_s
+    bounds = np.append(np.arange(0, steps, held), steps)
+    edges = devices[0].start[0] + (bounds * step_s).astype("timedelta64[s]")
+    pieces = piece_starts(at_time(clock, edges))
+    starts = bounds[pieces]
+    peak = int(np.nanargmax(np.abs(net.power_kw)))
+    peak_s = int((net.edges[peak] - edges[0]) / _SECOND) // least_s * least_s
+    means = [
+        column_means(powers_kw, begins)
+        for _, begins, powers_kw in whole_pieces(_held(devices, step_s), starts, steps)
+    ]
+    return _Drawn(
+        names=tuple(device.name for device in devices),
+        edges=edges[np.append(pieces, -1)],
+        power_kw=np.moveaxis(np.concatenate(means), 0, -1),
+        at_peak_kw=np.array([_mean_kw(device, peak_s, least_s) for device in devices]),
     )
 
 
-def _net(grid: Recording | None, finest: Recording, classes: Sequence[_ClassPower]) -> _Net:
+def _held(devices: Sequence[Recording], step_s: int) -> Iterator[FloatArray]:
+    """Yield what classes consume and, negative, inject at the common steps: (step, class, 2)."""
+    for stretch in side_by_side(devices):
+        held = [
+            at_steps(rows, device.step_s, step_s)
+            for device, rows in zip(devices, stretch, strict=True)
+        ]
+        length = min(steps.shape[1] for steps in held)
+        powers_kw = np.stack([steps[:, :length] for steps in held])
+        powers_kw[:, 1] *= -1.0
+        yield np.moveaxis(powers_kw, -1, 0)
+
+
+def _mean_kw(device: Recording, begin_s: int, length_s: int) -> float:
+    """Return a class's mean power over a time that begins within the run; rows hold."""
+    last = len(device.start) - 1
+    first = min(begin_s // device.step_s, last)
+    stop = max(first + 1, -(-(begin_s + length_s) // device.step_s))
+    rows = device.rows[POWER.name].isel(time=slice(first, stop)).to_numpy()
+    return float(np.nansum(np.asarray(rows, dtype=np.float64), axis=1).mean())
+
+
+def _net(grid: Recording | None, devices: Sequence[Recording], step_s: int) -> _Net:
     if grid is not None and SLACK_POWER.name in grid:
         label = "net exchange with the upstream grid (positive: import)"
         return _Net(label=label, edges=grid.edges, power_kw=grid.values(SLACK_POWER.name))
-    total_kw: FloatArray = np.sum([c.net_kw for c in classes], axis=0)
-    return _Net(label="net of all classes", edges=finest.edges, power_kw=total_kw)
+    blocks = [powers_kw.sum(axis=(1, 2)) for powers_kw in _held(devices, step_s)]
+    total_kw = np.concatenate(blocks)
+    edges_s = (np.arange(len(total_kw) + 1) * step_s).astype("timedelta64[s]")
+    return _Net(label="net of all classes", edges=devices[0].start[0] + edges_s, power_kw=total_kw)
 
 
 def _settlement_period_s(tariffs: Sequence[Recording]) -> int:
@@ -142,36 +166,28 @@ def _settlement_period_s(tariffs: Sequence[Recording]) -> int:
     return max((int(s[1] - s[0]) for s in starts_s if len(s) > 1), default=0)
 
 
-def _title(
-    net: _Net, edges: NDArray[np.datetime64], classes: Sequence[_ClassPower], clock: LocalTime
-) -> str:
+def _title(net: _Net, drawn: _Drawn, clock: LocalTime) -> str:
     peak = int(np.nanargmax(np.abs(net.power_kw)))
-    at = net.edges[peak]
-    row = max(0, int(np.searchsorted(edges[:-1], at, side="right")) - 1)
-    share = ", ".join(f"{c.name} {number(float(c.net_kw[row]))} kW" for c in classes)
+    shares = zip(drawn.names, drawn.at_peak_kw, strict=True)
+    share = ", ".join(f"{name} {number(float(power_kw))} kW" for name, power_kw in shares)
     direction = "import" if net.power_kw[peak] >= 0 else "export"
     highest = number(abs(float(net.power_kw[peak])))
-    return f"Net {direction} peaks at {highest} kW at {clock.clock(at)} ({share})"
+    return f"Net {direction} peaks at {highest} kW at {clock.clock(net.edges[peak])} ({share})"
 
 
-def _piece_rows(rows: int) -> int:
-    """Return how many rows each drawn piece of the areas holds."""
-    return max(1, -(-rows // COLUMNS))
+def _piece(edges: NDArray[np.datetime64], clock: LocalTime) -> str:
+    """Say how long each drawn piece of the areas is."""
+    if is_long(at_time(clock, edges)):
+        return "a day"
+    return span(int((edges[1] - edges[0]) / _SECOND))
 
 
-def _draw(
-    classes: Sequence[_ClassPower],
-    edges: NDArray[np.datetime64],
-    net: _Net,
-    markets: Sequence[Recording],
-    clock: LocalTime,
-) -> bytes:
-    entries = len(classes) + 1 + len(markets)
+def _draw(drawn: _Drawn, net: _Net, markets: Sequence[Recording], clock: LocalTime) -> bytes:
+    entries = len(drawn.names) + 1 + len(markets)
     figure, axes = new_axes(3.7, legend_rows=-(-entries // _LEGEND_COLUMNS))
-    starts = column_starts(len(edges) - 1, COLUMNS)
-    x = at_time(clock, edges[np.append(starts, -1)])
+    x = at_time(clock, drawn.edges)
     up, down = np.zeros(len(x)), np.zeros(len(x))
-    for place, each in enumerate(classes):
+    for place, name in enumerate(drawn.names):
         turn, colour = divmod(place, len(CLASS_COLOURS))
         style: dict[str, Any] = {
             "color": CLASS_COLOURS[colour],
@@ -182,24 +198,24 @@ def _draw(
             "step": "post",
             "rasterized": True,
         }
-        for part_kw, base in ((each.consumed_kw, up), (each.generated_kw, down)):
-            mean_kw = column_means(part_kw, starts)
+        for mean_kw, base in zip(drawn.power_kw[place], (up, down), strict=True):
             top = base + np.append(mean_kw, mean_kw[-1])
-            label = each.name if base is up else None
+            label = name if base is up else None
             if np.any(mean_kw) or label:
                 axes.fill_between(x, base, top, label=label, **style)
             base[:] = top
     axes.axhline(0, color=GREY, linewidth=0.8)
     net_x = at_time(clock, net.edges)
-    step_line(axes, net_x, net.power_kw, colour=INK, label=net.label, linewidth=1.0)
+    means: dict[str, Any] = {"colour": INK, "extremes": False}
+    step_line(axes, net_x, net.power_kw, label=net.label, linewidth=1.0, **means)
     for market in markets:
         label = "day-ahead position" if len(markets) == 1 else f"position of {market.name}"
         position_x = at_time(clock, market.edges)
         position_kw = market.values(POSITION.name)
         step_line(
-            axes, position_x, position_kw, colour=INK, label=label, linestyle="--", linewidth=1.6
+            axes, position_x, position_kw, label=label, linestyle="--", linewidth=1.6, **means
         )
     axes.set_ylabel("active power (kW)")
-    time_axis(axes, clock, edges)
+    time_axis(axes, clock, drawn.edges)
     legend_above(axes, min(entries, _LEGEND_COLUMNS))
     return svg_bytes(figure)

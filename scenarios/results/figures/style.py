@@ -17,7 +17,13 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from gridloom.scenarios.results.figures.downsampling import keep_extremes
+from gridloom.scenarios.results.figures.downsampling import (
+    IndexArray,
+    column_extremes,
+    column_starts,
+    keep_extremes,
+    known_means,
+)
 from gridloom.scenarios.results.wording import LocalTime
 from gridloom.simulators.model import FloatArray
 
@@ -30,6 +36,8 @@ HATCHES = ("", "////", "....")
 """Tell classes apart once the colours are used up."""
 COLUMNS = 900
 """Pieces a series is drawn in: about one a pixel of the figure's width."""
+_MOST_DAYS = 60
+"""Of runs whose days are seen as such; of longer ones, a day is the least that is drawn."""
 
 _WIDTH_IN = 9.6
 _LEFT_IN, _RIGHT_IN, _BOTTOM_IN, _LEGEND_ROW_IN = 0.84, 0.3, 0.52, 0.22
@@ -156,10 +164,49 @@ def at_time(clock: LocalTime, time: NDArray[np.datetime64]) -> FloatArray:
     return np.asarray(days, dtype=np.float64)
 
 
+def is_long(x: FloatArray) -> bool:
+    """Tell whether a run is so long that only whole days of it are drawn.
+
+    Args:
+        x: (time + 1,), positions of the steps' edges.
+    """
+    return bool(x[-1] - x[0] > _MOST_DAYS)
+
+
+def piece_starts(x: FloatArray) -> IndexArray:
+    """Return which step each drawn piece begins with: equally long pieces, or local days.
+
+    Pieces that are no part of a day would show a beat of theirs with the days' own course.
+
+    Args:
+        x: (time + 1,), positions of the steps' edges.
+    """
+    if not is_long(x):
+        return column_starts(len(x) - 1, COLUMNS)
+    days = np.floor(x[:-1])
+    return np.flatnonzero(np.diff(days, prepend=days[0] - 1))
+
+
+def drawn_by_day(edges: NDArray[np.datetime64]) -> str:
+    """Return what a caption says of lines where only whole days are drawn, else nothing."""
+    if (edges[-1] - edges[0]) / np.timedelta64(1, "D") <= _MOST_DAYS:
+        return ""
+    return " Lines are means of each day, with a band from its lowest to its highest value."
+
+
 def step_line(
-    axes: Axes, x: FloatArray, values: FloatArray, *, colour: str, label: str, **style: float | str
+    axes: Axes,
+    x: FloatArray,
+    values: FloatArray,
+    *,
+    colour: str,
+    label: str,
+    extremes: bool = True,
+    **style: float | str,
 ) -> None:
     """Draw values that each hold over a step.
+
+    Of long runs, the means of each day are drawn, and a band that covers all its values.
 
     Args:
         axes: where.
@@ -167,16 +214,56 @@ def step_line(
         values: (time,), gaps are NaN.
         colour: of the line.
         label: in the legend.
+        extremes: whether to draw the band.
         style: further properties of the line.
     """
     held = np.append(values, values[-1])
     kept = keep_extremes(held, COLUMNS)
+    if is_long(x):
+        starts = piece_starts(x)
+        kept = np.append(starts, len(values))
+        low, high = (column_extremes(values, starts, each) for each in (np.fmin, np.fmax))
+        if extremes and np.any(high > low):
+            band(axes, x[kept], low, high, colour=colour, alpha=0.2)
+        held[kept[:-1]] = known_means(values, starts)
+        held[-1] = held[starts[-1]]
     axes.plot(
         x[kept],
         held[kept],
         drawstyle="steps-post",
         color=colour,
         label=label,
+        **style,  # type: ignore[arg-type]
+    )
+
+
+def band(
+    axes: Axes,
+    x: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    *,
+    colour: str,
+    **style: float | str,
+) -> None:
+    """Fill what lies between values that each hold over a piece.
+
+    Args:
+        axes: where.
+        x: (piece + 1,), positions of the pieces' edges.
+        low: (piece,)
+        high: (piece,)
+        colour: of the area.
+        style: further properties of the area.
+    """
+    axes.fill_between(
+        x,
+        np.append(low, low[-1]),
+        np.append(high, high[-1]),
+        step="post",
+        color=colour,
+        linewidth=0,
+        rasterized=True,
         **style,  # type: ignore[arg-type]
     )
 

@@ -6,6 +6,7 @@ except as unsolved. Each module here holds one family, with formulas and sources
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gridloom.scenarios.results.kpis.comfort import comfort_kpis, tells_comfort
@@ -49,7 +50,7 @@ def compute_kpis(record: "xr.DataTree") -> list[Kpi]:
     kpis += _operating_costs(parts)
     if negotiation is not None:
         kpis += transactive_kpis(negotiation, ledger_of(negotiation))
-    kpis += _of_each(parts.markets, market_kpis)
+    kpis += _of_each(parts.markets, partial(market_kpis, clock=parts.clock))
     kpis += _of_each(parts.tariffs, tariff_kpis)
     nets = planned_nets_of(record)
     if nets is not None:

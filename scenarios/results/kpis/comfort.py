@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
+from gridloom.scenarios.results.kpis.several_steps import of_values
 from gridloom.scenarios.results.recording import Recording
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.quantities import SECONDS_PER_HOUR
@@ -71,6 +72,8 @@ def comfort_kpis(buildings: Recording, of: str = "") -> list[Kpi]:
       the end of each step and the limit during it; above the upper limit likewise;
     - deviations up to 0.01 K count for nothing.
 
+    Of rows of several steps, the temperatures at their ends are judged.
+
     Runs are comparable only with the heat that is left in the buildings, which the mean
     temperature at the end tells.
     """
@@ -82,14 +85,14 @@ def comfort_kpis(buildings: Recording, of: str = "") -> list[Kpi]:
         outside |= beyond_k.any(axis=(0, 1))
         final_c = float(indoor_c[-1].mean())
     hours = buildings.step_s / SECONDS_PER_HOUR
-    return [
+    kpis = [
         _BELOW.total(sums_k[0] * hours, of),
         _ABOVE.total(sums_k[1] * hours, of),
         _COLDEST.total(worst_k[0], of),
         _WARMEST.total(worst_k[1], of),
         _OUTSIDE.total(np.count_nonzero(outside), of),
-        _FINAL.total(final_c, of),
     ]
+    return [*of_values(kpis, buildings), _FINAL.total(final_c, of)]
 
 
 def beyond_comfort_k(buildings: Recording) -> Iterator[tuple[FloatArray, FloatArray]]:

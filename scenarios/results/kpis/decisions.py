@@ -10,7 +10,6 @@ import numpy as np
 
 from gridloom.controllers.telemetry import SOLVE_GAP, SOLVE_STATUS, SOLVE_TIME
 from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
-from gridloom.scenarios.results.record.layout import STEP_SIZE
 from gridloom.scenarios.results.recording import Recording
 from gridloom.scenarios.results.wall_times import WallTimes
 
@@ -49,11 +48,7 @@ _SLOWEST_SOLVE = Indicator(
 def controllers_of(record: "xr.DataTree") -> list[Recording]:
     """Return the controllers of a record that recorded at least one step."""
     return [
-        Recording(
-            name=name,
-            rows=node.to_dataset(inherit=False),
-            step_s=int(node.attrs.get(STEP_SIZE, 1)),
-        )
+        Recording.of(name, node)
         for name, node in record.children.items()
         if node.attrs.get("role") == "controller" and node.sizes.get("time", 0)
     ]
@@ -97,7 +92,7 @@ def computing_time_kpis(record: "xr.DataTree") -> list[Kpi]:
             kpis.append(_SOLVER_TIME.total(within.parts_s[_SOLVER], of))
         wall_time_s = record.attrs.get(_WALL_TIME.format(controller.name))
         if wall_time_s is not None:
-            each_ms = _MS_PER_S * float(wall_time_s) / len(controller.start)
+            each_ms = _MS_PER_S * float(wall_time_s) / controller.steps
             kpis += [_DECISION.total(each_ms, of), _TOTAL.total(float(wall_time_s), of)]
         if SOLVE_TIME.name in controller:
             solve_s = controller.values(SOLVE_TIME.name)

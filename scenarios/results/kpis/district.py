@@ -1,6 +1,6 @@
 """What a district exchanges with the world around it: all its connection points together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,23 +35,35 @@ _EXPORT_PEAK = Indicator(
     group=_GROUP,
     label="peak export of the district, 15 min mean",
 )
+PEAKS = frozenset({_IMPORT_PEAK.name, _EXPORT_PEAK.name})
+"""Indicators which means over that window give exactly."""
 
 
-def district_kpis(net_kw: FloatArray, step_s: int) -> list[Kpi]:
+def district_kpis(net_kw: Iterable[FloatArray], step_s: int) -> list[Kpi]:
     """Return energy and peaks of a district's exchange, without the losses of its grid.
 
     Energies count import and export of every step; peaks are those of means over 15 min, which the
     step may be longer than.
 
     Args:
-        net_kw: (time,), of all connection points together, load convention.
+        net_kw: (time,) of all connection points together, load convention; in order, stretch by
+            stretch.
         step_s: seconds that each value holds.
     """
     hours = step_s / SECONDS_PER_HOUR
-    mean_kw = window_means([net_kw[:, np.newaxis]], step_s, WINDOW_S)
+    imported_kw, exported_kw = 0.0, 0.0
+
+    def accounted() -> Iterator[FloatArray]:
+        nonlocal imported_kw, exported_kw
+        for stretch_kw in net_kw:
+            imported_kw += float(np.maximum(stretch_kw, 0.0).sum())
+            exported_kw += float(np.maximum(-stretch_kw, 0.0).sum())
+            yield stretch_kw[:, np.newaxis]
+
+    mean_kw = window_means(accounted(), step_s, WINDOW_S)
     return [
-        _IMPORTED.total(np.maximum(net_kw, 0.0).sum() * hours),
-        _EXPORTED.total(np.maximum(-net_kw, 0.0).sum() * hours),
+        _IMPORTED.total(imported_kw * hours),
+        _EXPORTED.total(exported_kw * hours),
         _IMPORT_PEAK.total(max(float(mean_kw.max()), 0.0)),
         _EXPORT_PEAK.total(max(float(-mean_kw.min()), 0.0)),
     ]

@@ -1,17 +1,17 @@
 """Energy of the device classes, and how much of the generation is used where it arises."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from math import gcd
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from gridloom.scenarios.results.kpis.district import district_kpis
+from gridloom.scenarios.results.kpis.district import PEAKS, WINDOW_S, district_kpis
 from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
+from gridloom.scenarios.results.kpis.several_steps import of_means
+from gridloom.scenarios.results.kpis.side_by_side import at_steps, common_step_s, side_by_side
 from gridloom.scenarios.results.recording import Recording
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.quantities import SECONDS_PER_HOUR
-from gridloom.simulators.signals import POWER
+from gridloom.simulators.signals import STATE_OF_CHARGE
 
 _CONSUMED = Indicator(
     name="consumed_kwh", unit="kWh", group="Energy", label="energy drawn from the grid"
@@ -48,72 +48,65 @@ def energy_kpis(devices: Sequence[Recording]) -> list[Kpi]:
 
     A value holds until its model's next step, so models with different step sizes meet on the
     greatest common divisor of these. Grid losses are not part of the consumption.
+
+    Within a row of several steps, what a device consumes and injects cancels: the energies of
+    devices that do only one of them are exact, the others are said to be of means.
     """
-    totals = [_totals(device) for device in devices]
-    kpis: list[Kpi] = []
-    for total in totals:
-        consumed_kwh, injected_kwh = total.energies_kwh()
-        if consumed_kwh > 0 or not injected_kwh > 0:
-            kpis.append(_CONSUMED.part(consumed_kwh, total.name))
-        if injected_kwh > 0:
-            kpis.append(_INJECTED.part(injected_kwh, total.name))
-    return kpis + _coincidence_kpis(totals)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Totals:
-    """What one device class consumes and injects, all devices together."""
-
-    name: str
-    step_s: int
-    consumed_kw: FloatArray
-    """(time,)."""
-    injected_kw: FloatArray
-    """(time,)."""
-
-    def energies_kwh(self) -> tuple[float, float]:
-        """Return consumed and injected energy."""
-        hours = self.step_s / SECONDS_PER_HOUR
-        return float(self.consumed_kw.sum() * hours), float(self.injected_kw.sum() * hours)
-
-    def on(self, step_s: int, length: int) -> tuple[FloatArray, FloatArray]:
-        """Return both powers in steps of ``step_s``, which divides this class's own."""
-        repeats = self.step_s // step_s
-        return (
-            np.repeat(self.consumed_kw, repeats)[:length],
-            np.repeat(self.injected_kw, repeats)[:length],
-        )
-
-
-def _totals(device: Recording) -> _Totals:
-    consumed_kw, injected_kw = [], []
-    for power_kw in device.blocks(POWER.name):
-        consumed_kw.append(np.nansum(np.maximum(power_kw, 0.0), axis=1))
-        injected_kw.append(np.nansum(np.maximum(-power_kw, 0.0), axis=1))
-    return _Totals(
-        name=device.name,
-        step_s=device.step_s,
-        consumed_kw=np.concatenate(consumed_kw),
-        injected_kw=np.concatenate(injected_kw),
-    )
-
-
-def _coincidence_kpis(totals: Sequence[_Totals]) -> list[Kpi]:
-    if not totals:
+    if not devices:
         return []
-    step_s = gcd(*(total.step_s for total in totals))
-    # Only as long as all models have values
-    length = min(len(total.consumed_kw) * total.step_s for total in totals) // step_s
-    consumed_kw, injected_kw = np.zeros(length), np.zeros(length)
-    for total in totals:
-        consumed, injected = total.on(step_s, length)
-        consumed_kw += consumed
-        injected_kw += injected
-    local_kw = np.minimum(consumed_kw, injected_kw).sum()
+    sums = _Sums(devices)
+    district = district_kpis(sums.net_kw(), sums.step_s)
     kpis: list[Kpi] = []
-    if injected_kw.any():
-        kpis.append(_SELF_CONSUMPTION.total(100.0 * local_kw / injected_kw.sum()))
-        if consumed_kw.any():
-            kpis.append(_SELF_SUFFICIENCY.total(100.0 * local_kw / consumed_kw.sum()))
-        kpis += district_kpis(consumed_kw - injected_kw, step_s)
+    for device, of_class_kw in zip(devices, sums.by_class_kw, strict=True):
+        consumed_kwh, injected_kwh = of_class_kw * (device.step_s / SECONDS_PER_HOUR)
+        energies: list[Kpi] = []
+        if consumed_kwh > 0 or not injected_kwh > 0:
+            energies.append(_CONSUMED.part(consumed_kwh, device.name))
+        if injected_kwh > 0:
+            energies.append(_INJECTED.part(injected_kwh, device.name))
+        does_both = len(energies) > 1 or STATE_OF_CHARGE.name in device
+        kpis += of_means(energies, device) if does_both else energies
+    too_coarse = [device for device in devices if not device.divides(WINDOW_S)]
+    for kpi in _coincidence_kpis(sums, district):
+        kpis += of_means([kpi], *(too_coarse if kpi.name in PEAKS else devices))
     return kpis
+
+
+class _Sums:
+    """Sums of powers over time, made as time goes by."""
+
+    def __init__(self, devices: Sequence[Recording]) -> None:
+        self._devices = devices
+        self.step_s = common_step_s(devices)
+        """Of the instants at which all classes meet."""
+        self.by_class_kw = np.zeros((len(devices), 2))
+        """(class, 2), consumed and injected, over its own rows."""
+        self.consumed_kw = self.injected_kw = self.local_kw = 0.0
+        """Of all classes, over the common steps; local: the smaller of both at each of them."""
+
+    def net_kw(self) -> Iterator[FloatArray]:
+        """Yield the net of all classes, (step,) stretch by stretch, only as long as all have rows.
+
+        The sums are complete once it is exhausted.
+        """
+        for stretch in side_by_side(self._devices):
+            self.by_class_kw += [rows.sum(axis=1) for rows in stretch]
+            held = [
+                at_steps(rows, device.step_s, self.step_s)
+                for device, rows in zip(self._devices, stretch, strict=True)
+            ]
+            length = min(steps.shape[1] for steps in held)
+            consumed_kw, injected_kw = np.sum([steps[:, :length] for steps in held], axis=0)
+            self.consumed_kw += float(consumed_kw.sum())
+            self.injected_kw += float(injected_kw.sum())
+            self.local_kw += float(np.minimum(consumed_kw, injected_kw).sum())
+            yield consumed_kw - injected_kw
+
+
+def _coincidence_kpis(sums: _Sums, district: list[Kpi]) -> Iterator[Kpi]:
+    """Yield what there is to say where anything injects."""
+    if sums.injected_kw:
+        yield _SELF_CONSUMPTION.total(100.0 * sums.local_kw / sums.injected_kw)
+        if sums.consumed_kw:
+            yield _SELF_SUFFICIENCY.total(100.0 * sums.local_kw / sums.consumed_kw)
+        yield from district

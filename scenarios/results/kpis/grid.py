@@ -3,8 +3,10 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
+from gridloom.scenarios.results.kpis.several_steps import of_means
 from gridloom.scenarios.results.recording import Recording
 from gridloom.simulators.grid.line_use import LineUse
 from gridloom.simulators.model import FloatArray
@@ -74,16 +76,24 @@ def grid_kpis(grid: Recording) -> list[Kpi]:
         energy_kwh = np.nansum(losses_kw) * grid.step_s / SECONDS_PER_HOUR
         kpis.append(_LOSSES.total(energy_kwh if np.isfinite(losses_kw).any() else np.nan))
     if SLACK_POWER.name in grid:
-        power_kw = grid.values(SLACK_POWER.name)
-        kpis += [
-            _IMPORT.total(np.maximum(np.fmax.reduce(power_kw), 0.0)),
-            _EXPORT.total(np.maximum(np.fmax.reduce(-power_kw), 0.0)),
-        ]
+        kpis += _exchange_peaks(grid)
     if UNSOLVED.name in grid:
-        unsolved = _UNSOLVED.total(np.count_nonzero(grid.values(UNSOLVED.name)))
+        share = grid.values(UNSOLVED.name).sum() / grid.rows.sizes["time"]
+        unsolved = _UNSOLVED.total(round(share * grid.steps))
         # Nobody may take the other indicators for those of the whole run where this is not zero.
         kpis.append(replace(unsolved, headline=unsolved.value > 0))
     return kpis
+
+
+def _exchange_peaks(grid: Recording) -> list[Kpi]:
+    highest_kw = grid.values(grid.statistic(SLACK_POWER, "max"))
+    lowest_kw = grid.values(grid.statistic(SLACK_POWER, "min"))
+    is_exact = grid.tells(SLACK_POWER, "max") and grid.tells(SLACK_POWER, "min")
+    kpis = [
+        _IMPORT.total(np.maximum(np.fmax.reduce(highest_kw), 0.0)),
+        _EXPORT.total(np.maximum(np.fmax.reduce(-lowest_kw), 0.0)),
+    ]
+    return kpis if is_exact else of_means(kpis, grid)
 
 
 def line_kpis(grid: Recording) -> list[Kpi]:
@@ -91,42 +101,49 @@ def line_kpis(grid: Recording) -> list[Kpi]:
 
     See `LineUse` for the definitions.
 
-    Lines that never reach 80 % are not listed on their own, and at most ten are.
+    Lines that never reach 80 % are not listed on their own, and at most ten are. On rows of several
+    steps, peaks are those of the steps where the record holds them; duration and energy of overload
+    are always those of the means.
     """
     if "line_rated_current_a" not in grid or not grid.rows.sizes["line"]:
         return []
     loading = _loading(grid)
     # Without a rating or a solution nobody knows whether there was an overload.
     known = np.isfinite(loading.percent).any()
+    peaks = () if grid.tells(LINE_CURRENT, "max") else (grid,)
+    overloaded = np.count_nonzero(loading.is_overloaded)
     kpis = [
-        _LOADING.total(np.fmax.reduce(loading.percent)),
-        _OVERLOAD_TIME.total(loading.any_overload_s if known else np.nan),
-        _OVERLOADED.total(np.count_nonzero(loading.overload_s) if known else np.nan),
+        *of_means([_LOADING.total(np.fmax.reduce(loading.percent))], *peaks),
+        *of_means([_OVERLOAD_TIME.total(loading.any_overload_s if known else np.nan)], grid),
+        *of_means([_OVERLOADED.total(overloaded if known else np.nan)], *peaks),
     ]
     if loading.overload_kvah is not None:
-        kpis.append(_OVERLOAD_ENERGY.total(loading.overload_kvah.sum()))
+        kpis += of_means([_OVERLOAD_ENERGY.total(loading.overload_kvah.sum())], grid)
     names = grid.names("line")
     for line in loading.most_loaded():
-        kpis += [
+        highest = [
             _LOADING.part(loading.percent[line], names[line]),
             _CURRENT.part(loading.highest_a[line], names[line]),
-            _OVERLOAD_TIME.part(loading.overload_s[line], names[line]),
         ]
+        beyond = [_OVERLOAD_TIME.part(loading.overload_s[line], names[line])]
         if loading.overload_kvah is not None:
-            kpis.append(_OVERLOAD_ENERGY.part(loading.overload_kvah[line], names[line]))
+            beyond.append(_OVERLOAD_ENERGY.part(loading.overload_kvah[line], names[line]))
+        kpis += of_means(highest, *peaks) + of_means(beyond, grid)
     return kpis
 
 
 def transformer_kpis(grid: Recording) -> list[Kpi]:
     """Return the highest loading over the run, over all transformers and of each if several."""
-    highest = np.fmax.reduce(grid.values(TRANSFORMER_LOADING.name), axis=0)
+    variable = grid.statistic(TRANSFORMER_LOADING, "max")
+    highest = np.fmax.reduce(grid.values(variable), axis=0)
     if not highest.size:
         return []
     names = grid.names("transformer") if len(highest) > 1 else []
-    return [
+    kpis = [
         _TRANSFORMER.total(np.fmax.reduce(highest)),
         *(_TRANSFORMER.part(value, name) for name, value in zip(names, highest, strict=False)),
     ]
+    return kpis if grid.tells(TRANSFORMER_LOADING, "max") else of_means(kpis, grid)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +152,8 @@ class _LineLoading:
 
     percent: FloatArray
     highest_a: FloatArray
+    is_overloaded: NDArray[np.bool_]
+    """Whether it ever is."""
     overload_s: FloatArray
     overload_kvah: FloatArray | None
     """None where the nominal voltages are not recorded."""
@@ -149,13 +168,19 @@ class _LineLoading:
 
 
 def _loading(grid: Recording) -> _LineLoading:
-    use = LineUse(grid.values("line_rated_current_a"), grid.step_s)
+    rated_a = grid.values("line_rated_current_a")
+    use = LineUse(rated_a, grid.step_s)
     for phase_current_a in grid.blocks(LINE_CURRENT.name):
         use.add(phase_current_a)
+    highest_a = use.highest_a
+    if grid.covers_several_steps and grid.tells(LINE_CURRENT, "max"):
+        for current_a in grid.blocks(grid.statistic(LINE_CURRENT, "max")):
+            highest_a = np.fmax(highest_a, np.fmax.reduce(current_a, axis=(0, 2)))
     nominal_kv = _nominal_voltage_kv(grid)
     return _LineLoading(
-        percent=use.percent,
-        highest_a=use.highest_a,
+        percent=100.0 * highest_a / rated_a,
+        highest_a=highest_a,
+        is_overloaded=highest_a > rated_a,
         overload_s=use.overload_s,
         overload_kvah=None if nominal_kv is None else use.overload_kvah(nominal_kv),
         any_overload_s=use.any_overload_s,

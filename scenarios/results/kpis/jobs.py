@@ -30,7 +30,8 @@ def job_kpis(device: Recording, of: str = "") -> list[Kpi]:
     """Return how many jobs were due within the run, and how many of them were not done.
 
     A job is done if its appliance drew its energy in the whole steps between its release and its
-    deadline, but for 0.001 kWh. A record without jobs gives nothing.
+    deadline, but for 0.001 kWh. A record without jobs gives nothing. Where rows cover several steps
+    and a job begins or ends within one, nobody can tell which were done.
     """
     if not has_jobs(device):
         return []
@@ -38,6 +39,9 @@ def job_kpis(device: Recording, of: str = "") -> list[Kpi]:
         device.values(f"job_{column}") for column in _COLUMNS
     )
     due = deadline_s <= device.rows.sizes["time"] * device.step_s
+    within_s = np.concatenate([np.maximum(release_s[due], 0.0), deadline_s[due]]) % device.step_s
+    if device.covers_several_steps and within_s.any():
+        return [_DUE.total(np.count_nonzero(due), of)]
     first = np.ceil(np.maximum(release_s[due], 0.0) / device.step_s)
     stop = np.maximum(np.floor(deadline_s[due] / device.step_s), first)
     edges = np.stack([first, stop]).astype(np.intp)

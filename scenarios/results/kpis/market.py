@@ -5,9 +5,11 @@ imbalance is a shortage (the portfolio consumed more than planned).
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
 from gridloom.scenarios.results.recording import Recording
+from gridloom.scenarios.results.wording import LocalTime
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.signals import IMBALANCE
 
@@ -37,10 +39,15 @@ _SHORTAGE_PRICE = "imbalance_price_shortage_eur_per_mwh"
 _SURPLUS_PRICE = "imbalance_price_surplus_eur_per_mwh"
 _KWH_PER_MWH = 1000.0
 _DECIMALS_KWH = 9
+_MOST_PERIODS = 200
+"""Two days of quarters of an hour: nobody reads more of them one by one."""
+_MOST_DAYS = 62
 
 
-def market_kpis(market: Recording, of: str = "") -> list[Kpi]:
+def market_kpis(market: Recording, of: str = "", clock: LocalTime | None = None) -> list[Kpi]:
     """Return imbalance energy and cost, in total and of each settlement period that began.
+
+    Of more than 200 periods, local days take the place of periods, of more than 62 days months.
 
     With the imbalance E (kWh) at the end of each period, the price C- of shortage and C+ of
     surplus (EUR/MWh):
@@ -64,13 +71,33 @@ def market_kpis(market: Recording, of: str = "") -> list[Kpi]:
         (_SURPLUS, surplus_kwh),
         (_IMBALANCE, imbalance_kwh),
     )
-    names = [f"{of} period {period + 1}".strip() for period in periods]
     totals = [indicator.total(values.sum(), of) for indicator, values in columns]
+    if not periods:
+        return totals
+    names, first = _parts(market, periods, clock)
     return totals + [
-        indicator.part(value, name)
+        indicator.part(value, f"{of} {name}".strip())
         for indicator, values in columns
-        for name, value in zip(names, values, strict=True)
+        for name, value in zip(names, np.add.reduceat(values, first), strict=True)
     ]
+
+
+def _parts(
+    market: Recording, periods: list[int], clock: LocalTime | None
+) -> tuple[list[str], NDArray[np.intp]]:
+    """Return the parts of the run that are told apart, and the first settlement period of each.
+
+    A part has the periods that end in it.
+    """
+    if len(periods) <= _MOST_PERIODS:
+        return [f"period {period + 1}" for period in periods], np.arange(len(periods))
+    last_s = (np.ceil(market.values(_PERIOD_STOP)[periods]) - 1.0).astype("timedelta64[s]")
+    last = market.start[0] + last_s
+    local = last if clock is None else clock.local(last)
+    days, first = np.unique(local.astype("datetime64[D]"), return_index=True)
+    if len(days) > _MOST_DAYS:
+        days, first = np.unique(local.astype("datetime64[M]"), return_index=True)
+    return [str(day) for day in days], first
 
 
 def period_imbalance_kwh(market: Recording) -> tuple[FloatArray, list[int]]:

@@ -122,7 +122,8 @@ def negotiation_of(record: "xr.DataTree") -> Negotiation | None:
     """Return the negotiations that a record holds, or None.
 
     There are none without a coordinator that tells local prices, its market with settlement
-    periods, and agents whose devices' powers are recorded. Of several, the first is meant.
+    periods, and agents whose devices' powers are recorded such that an interval is a whole number
+    of rows. Of several, the first is meant.
     """
     controllers = controllers_of(record)
     config = json.loads(record.attrs.get("scenario") or "{}").get("controllers", {})
@@ -142,6 +143,8 @@ def negotiation_of(record: "xr.DataTree") -> Negotiation | None:
     if market is None or not agents or agents.keys() - devices.keys():
         return None
     pairs = [(agents[name], meter) for name, meter in devices.items() if name in agents]
+    if not all(each.divides(leader.step_s) for each in chain.from_iterable(pairs)):
+        return None
     rows = _Rows.common((leader, market, *chain.from_iterable(pairs)), leader.step_s)
     trades = market_trades(rows.cut(market), rows.end_s)
     if trades is None:

@@ -74,7 +74,7 @@ class PlannedNets:
     """(net, interval), negotiated right before the interval."""
     measured_kw: FloatArray
     """(net, interval), mean of all devices in the net; losses are not part of it. NaN where the
-    record lacks the power of devices that took part."""
+    record lacks the power of devices that took part, or has it as means over other times."""
     price_eur_per_mwh: FloatArray
     """(net, interval)."""
     congestion_price_eur_per_mwh: FloatArray
@@ -153,7 +153,8 @@ def planned_nets_of(record: "xr.DataTree") -> PlannedNets | None:
     controls = str(config.get(leader.name, {}).get("controls", ""))
     needed = {each.get("controls") for each in config.values()} - {controls}
     measured_kw = _measured_kw(leader, tree, meters, edges_s)
-    if needed - {meter.name for meter in meters}:
+    known = {meter.name for meter in meters if meter.divides(leader.step_s)}
+    if (needed | {meter.name for meter in meters}) - known:
         measured_kw = np.full_like(measured_kw, np.nan)
     told = {name: leader.values(name)[:count] for name in _TOLD if name != NET_PRICE.name}
     prices = leader.rows[NET_PRICE.name][:count, :, 0]  # those of later intervals are not needed

@@ -11,6 +11,7 @@ import numpy as np
 
 from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
 from gridloom.scenarios.results.kpis.market_trades import MarketTrades, settled_eur
+from gridloom.scenarios.results.kpis.several_steps import of_means
 from gridloom.scenarios.results.recording import Recording
 from gridloom.simulators.generator import cost_eur
 from gridloom.simulators.quantities import SECONDS_PER_HOUR
@@ -53,15 +54,16 @@ def operating_cost_kpis(trades: MarketTrades, devices: Sequence[Recording]) -> l
     generation = {d.name: generation_cost_eur(d) for d in devices if _MARGINAL_COST in d}
     wear = {d.name: wear_cost_eur(d) for d in devices if _THROUGHPUT_COST in d}
     own_eur = sum(generation.values()) + sum(wear.values())
-    kpis = [
-        _OPERATING.total(day_ahead_eur + imbalance_eur + own_eur),
-        _DAY_AHEAD.total(day_ahead_eur),
-    ]
+    own = [device for device in devices if device.name in generation.keys() | wear.keys()]
+    kpis = of_means([_OPERATING.total(day_ahead_eur + imbalance_eur + own_eur)], *own)
+    kpis.append(_DAY_AHEAD.total(day_ahead_eur))
     for indicator, costs in ((_GENERATION, generation), (_WEAR, wear)):
+        parts: list[Kpi] = []
         if costs:
-            kpis.append(indicator.total(sum(costs.values())))
+            parts.append(indicator.total(sum(costs.values())))
         if len(costs) > 1:
-            kpis += [indicator.part(value, name) for name, value in costs.items()]
+            parts += [indicator.part(value, name) for name, value in costs.items()]
+        kpis += of_means(parts, *(device for device in own if device.name in costs))
     return kpis
 
 

@@ -19,6 +19,7 @@ from gridloom.controllers.telemetry import (
 )
 from gridloom.scenarios.results.kpis.decisions import controllers_of
 from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
+from gridloom.scenarios.results.kpis.several_steps import of_means
 from gridloom.scenarios.results.kpis.window_means import window_means
 from gridloom.scenarios.results.recording import Recording
 from gridloom.simulators.model import FloatArray
@@ -62,8 +63,9 @@ _SIMULATED_LOADING = Indicator(
 def plan_kpis(record: "xr.DataTree", grid: Recording) -> list[Kpi]:
     """Return how far the grid was from what each controller planned.
 
-    Both are compared as means over the controller's steps, which are the plan's intervals; steps
-    without a plan or without a power flow solution count for nothing.
+    Both are compared as means over the controller's steps, which are the plan's intervals, or over
+    rows of the record that cover more; steps without a plan or without a power flow solution count
+    for nothing.
 
     - cosine similarity = sum p q / sqrt(sum p^2 sum q^2) of planned p and actual q;
     - largest errors: max |planned - actual| over intervals, elements and phases, in total and of
@@ -74,11 +76,15 @@ def plan_kpis(record: "xr.DataTree", grid: Recording) -> list[Kpi]:
     kpis: list[Kpi] = []
     for controller in controllers:
         of = controller.name if len(controllers) > 1 else ""
+        found: list[Kpi] = []
         if PLANNED_SLACK_POWER.name in controller and SLACK_POWER.name in grid:
-            kpis += _similarity(controller, grid, of)
-        kpis += _largest_error(controller, grid, (PLANNED_LINE_CURRENT, LINE_CURRENT), _CURRENT, of)
-        kpis += _largest_error(controller, grid, (PLANNED_BUS_VOLTAGE, BUS_VOLTAGE), _VOLTAGE, of)
-        kpis += _highest_loadings(controller, grid, of)
+            found += _similarity(controller, grid, of)
+        found += _largest_error(
+            controller, grid, (PLANNED_LINE_CURRENT, LINE_CURRENT), _CURRENT, of
+        )
+        found += _largest_error(controller, grid, (PLANNED_BUS_VOLTAGE, BUS_VOLTAGE), _VOLTAGE, of)
+        found += _highest_loadings(controller, grid, of)
+        kpis += found if grid.divides(controller.step_s) else of_means(found, grid)
     return kpis
 
 

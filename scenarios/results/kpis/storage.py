@@ -3,6 +3,7 @@
 import numpy as np
 
 from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
+from gridloom.scenarios.results.kpis.several_steps import of_means, of_values
 from gridloom.scenarios.results.recording import Recording
 from gridloom.simulators.quantities import SECONDS_PER_HOUR
 from gridloom.simulators.signals import POWER, STATE_OF_HEALTH
@@ -38,6 +39,9 @@ def storage_kpis(storage: Recording, of: str = "") -> list[Kpi]:
       fleet: one a session);
     - ageing: the first recorded state of health less the last, mean of the batteries. A charging
       point counts for the vehicles that use it.
+
+    Of rows of several steps, throughput is that of the means, and the first recorded state of
+    health that at the end of the first row.
     """
     kpis: list[Kpi] = []
     if POWER.name in storage:
@@ -53,11 +57,12 @@ def storage_kpis(storage: Recording, of: str = "") -> list[Kpi]:
         capacity_kwh = _energy_capacity_kwh(storage)
         if capacity_kwh > 0:
             kpis.append(_CYCLES.total(throughput_kwh / (2.0 * capacity_kwh), of))
+        kpis = of_means(kpis, storage)
     if STATE_OF_HEALTH.name in storage:
         health = storage.rows[STATE_OF_HEALTH.name]
         lost = health.isel(time=0).to_numpy() - health.isel(time=-1).to_numpy()
         if np.isfinite(lost).any():
-            kpis.append(_AGEING.total(100.0 * np.nanmean(lost), of))
+            kpis += of_values([_AGEING.total(100.0 * np.nanmean(lost), of)], storage)
     return kpis
 
 

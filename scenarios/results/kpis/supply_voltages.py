@@ -6,13 +6,14 @@ Where the record lacks the buses' voltages, the mean over a point's phases stand
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridloom.scenarios.results.recording import Recording
 from gridloom.simulators.model import FloatArray
-from gridloom.simulators.signals import BUS_VOLTAGE, VOLTAGE
+from gridloom.simulators.signals import BUS_VOLTAGE, VOLTAGE, Signal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +51,31 @@ class SupplyVoltages:
         """Seconds between rows."""
         return self._grid.step_s
 
-    def blocks(self) -> Iterator[FloatArray]:
-        """Yield (time, series), per unit of nominal, block by block."""
-        if self._bus is None:
-            yield from self._grid.blocks(VOLTAGE.name)
-            return
-        for voltage_pu in self._grid.blocks(BUS_VOLTAGE.name):
-            yield voltage_pu[:, self._bus, self._phase]
+    @property
+    def grid(self) -> Recording:
+        """Who records them."""
+        return self._grid
+
+    @property
+    def has_extremes(self) -> bool:
+        """Whether lowest and highest voltages of the steps are known, whatever rows cover."""
+        return self._grid.tells(self._signal, "min") and self._grid.tells(self._signal, "max")
+
+    @property
+    def _signal(self) -> Signal:
+        return VOLTAGE if self._bus is None else BUS_VOLTAGE
+
+    def blocks(self, statistic: Literal["mean", "min", "max"] = "mean") -> Iterator[FloatArray]:
+        """Yield (time, series), per unit of nominal, block by block.
+
+        Args:
+            statistic: of the steps that a row covers; the mean where another is not recorded.
+        """
+        variable = self._signal.name
+        if statistic != "mean":
+            variable = self._grid.statistic(self._signal, statistic)
+        for voltage_pu in self._grid.blocks(variable):
+            yield voltage_pu if self._bus is None else voltage_pu[:, self._bus, self._phase]
 
     def points_with(self, of_series: NDArray[np.bool_]) -> int:
         """Count the connection points of which any series has the property, (series,)."""

@@ -1,5 +1,6 @@
 """Space for a record on its disk: enough to begin with, and a reserve for the worst case."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -32,6 +33,28 @@ class Reserve:
         self._file.close()
 
 
+def write_through(path: Path) -> None:
+    """Wait until a file, or what a folder lists, is on its disk: for a power cut may come."""
+    if path.is_dir() and os.name == "nt":
+        return  # folders cannot be opened there, and list what they list
+    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_durably(path: Path, target: Path) -> None:
+    """Give a file the name of another: whenever power fails, the old one is there or the new one.
+
+    Raises:
+        OSError: it cannot be done.
+    """
+    write_through(path)
+    path.replace(target)
+    write_through(target.parent)
+
+
 def check_space(path: Path, needed: float) -> None:
     """Raise `RecordError` unless a record of about ``needed`` bytes can be written there."""
     if not path.parent.is_dir():
@@ -41,7 +64,7 @@ def check_space(path: Path, needed: float) -> None:
         raise RecordError(
             f"cannot write the record '{path}': {free / 1e6:.0f} MB are free on its disk, "
             f"about {(needed + _SPARE_BYTES) / 1e6:.0f} MB will be needed"
-        )
+        ) from OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @contextmanager

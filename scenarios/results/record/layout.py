@@ -17,6 +17,8 @@ COMMITTED = "committed_time_s"
 """Root variable: rows with a time before it (seconds since the start) are valid."""
 STEP_SIZE = "step_size_s"
 """Attribute of a model's group: seconds between its rows."""
+MODEL_STEP_SIZE = "model_step_size_s"
+"""Attribute of a model's group: seconds between the model's steps, where rows cover several."""
 FAILURE = "failure"
 """Root attribute: why the run did not complete."""
 UNFINISHED = "unfinished_rows"
@@ -47,6 +49,8 @@ class RecordedModel:
     """Seconds between rows."""
     rows: int
     """Expected number of rows; more or fewer may come."""
+    model_step_size: int | None = None
+    """Seconds between the model's steps, where a row covers several of them."""
     ports: tuple[Port, ...] = ()
     """The output ports to record."""
     static: tuple[StaticVariable, ...] = ()

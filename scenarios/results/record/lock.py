@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,9 +11,15 @@ if sys.platform != "win32":
     import fcntl
 
 
+_INSTANT_S = 0.5
+_POLL_S = 0.02
+
+
 @contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
     """Hold a folder for this process alone; the system lets go of it when the process ends.
+
+    Who only looks whether somebody holds it does so for an instant, which is waited for.
 
     Raises:
         BlockingIOError: another process holds it.
@@ -22,7 +29,19 @@ def folder_lock(folder: Path) -> Iterator[None]:
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(handle, time.monotonic() + _INSTANT_S)
         yield
     finally:
         os.close(handle)
+
+
+def _lock(handle: int, end: float) -> None:
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(_POLL_S)
+        else:
+            return

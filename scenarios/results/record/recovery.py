@@ -4,7 +4,6 @@ Works on a copy beside the file, which takes its place only when it is whole: at
 file or the new one is there, with every valid row.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +15,12 @@ import h5py
 import numpy as np
 from typing_extensions import override
 
-from gridloom.scenarios.results.record.disk import Reserve, check_space, write_errors
+from gridloom.scenarios.results.record.disk import (
+    Reserve,
+    check_space,
+    replace_durably,
+    write_errors,
+)
 from gridloom.scenarios.results.record.layout import (
     COMMITTED,
     FAILURE,
@@ -89,8 +93,7 @@ def recover_record(path: Path) -> Recovery:
             _copy(path, target, copy)
             _repair(path, copy)
             with write_errors(path):
-                _write_through(copy)
-                copy.replace(target)
+                replace_durably(copy, target)
         finally:
             copy.unlink(missing_ok=True)
     return _recovery(path, changed=True)
@@ -257,9 +260,3 @@ def _clock(seconds: int) -> str:
     '12:34:56'
     """
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-
-
-def _write_through(path: Path) -> None:
-    """Wait until a file is on its disk: a power cut must find the old file or the whole new one."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -14,7 +14,12 @@ import h5py
 import numpy as np
 
 from gridloom.scenarios.results.record.chunks import GZIP_LEVEL
-from gridloom.scenarios.results.record.layout import STEP_SIZE, Compression, RecordedModel
+from gridloom.scenarios.results.record.layout import (
+    MODEL_STEP_SIZE,
+    STEP_SIZE,
+    Compression,
+    RecordedModel,
+)
 from gridloom.simulators.errors import RecordError
 from gridloom.simulators.model import ElementSet, Port, StaticVariable
 
@@ -44,6 +49,8 @@ def create_group(root: Any, model: RecordedModel, start: datetime, storage: Stor
     group.attrs["model_type"] = model.type
     group.attrs["role"] = model.role
     group.attrs[STEP_SIZE] = model.step_size
+    if model.model_step_size is not None:
+        group.attrs[MODEL_STEP_SIZE] = model.model_step_size
     for name, attribute in model.attributes.items():
         group.attrs[name] = attribute
     _create_time(group, model, start, storage)
@@ -91,7 +98,8 @@ def _create_time(group: Any, model: RecordedModel, start: datetime, storage: Sto
     time.make_scale("time")
     epoch = start.astimezone(UTC).replace(tzinfo=None)
     time.attrs["standard_name"] = "time"
-    time.attrs["long_name"] = "start of the step, UTC"
+    covered = "step" if model.model_step_size is None else "row"
+    time.attrs["long_name"] = f"start of the {covered}, UTC"
     time.attrs["units"] = f"seconds since {epoch.isoformat(sep=' ')}"
     time.attrs["calendar"] = "proleptic_gregorian"
     time.attrs["axis"] = "T"

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,9 @@ name: misbehaving
 start: 2021-06-21T17:00:00+02:00
 duration: 20s
 simulators:
-  devices: {type: devices:Devices}
+  devices:
+    type: MODULE:Devices
+    step: STEP
 """
 MARK = "GRIDLOOM_TEST_CAMPAIGN"
 """Environment variable by which a test finds all processes that it has caused."""
@@ -82,12 +85,14 @@ class CampaignCase:
         self.folder = folder
         self.file = folder / "campaign.yaml"
         self.results = folder / "outputs" / "case"
-        self.scenario(SCENARIO)
-        (folder / "devices.py").write_text(DEVICES, encoding="utf-8")
+        self._module = f"devices_{uuid.uuid4().hex}"  # this process may import several
+        (folder / f"{self._module}.py").write_text(DEVICES, encoding="utf-8")
+        self.scenario()
         self._started: list[subprocess.Popen[str]] = []
 
-    def scenario(self, text: str) -> None:
-        """Write the scenario that is varied."""
+    def scenario(self, step: str = "") -> None:
+        """Write the scenario that is varied; ``step`` is what its model does in every step."""
+        text = SCENARIO.replace("MODULE", self._module).replace("STEP", json.dumps(step))
         (self.folder / "misbehaving.yaml").write_text(text, encoding="utf-8")
 
     def campaign(self, axes: Mapping[str, Any], **keys: Any) -> None:
@@ -101,7 +106,11 @@ class CampaignCase:
         process = subprocess.Popen(
             [*command, "--workers", "1", *options],
             cwd=self.folder,
-            env={**os.environ, MARK: str(self.folder), "PYTHONPATH": os.pathsep.join([str(self.folder), os.environ.get("PYTHONPATH", "")])},
+            env={
+                **os.environ,
+                MARK: str(self.folder),
+                "PYTHONPATH": os.pathsep.join([str(self.folder), os.environ.get("PYTHONPATH", "")]),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -15,11 +15,6 @@ def _seeds(count: int) -> dict[str, Any]:
     return {"seed": {"seeds": count}}
 
 
-def _slowly(case: Any) -> None:
-    text = (case.folder / "misbehaving.yaml").read_text(encoding="utf-8")
-    case.scenario(text.replace("devices:Devices}", f'devices:Devices, step: "{SLOW}"}}'))
-
-
 def _records(case: Any) -> dict[str, tuple[str, int]]:
     """Return content and time of change of all complete records."""
     return {
@@ -82,7 +77,7 @@ def test_a_driver_that_is_killed_leaves_nothing_but_what_is_complete(
     case: Any, wait_until: Any
 ) -> None:
     """No process survives it, and the next batch completes the rest."""
-    _slowly(case)
+    case.scenario(SLOW)
     case.campaign(_seeds(4))
     driver = case.begin()
     assert wait_until(lambda: _records(case))
@@ -99,7 +94,7 @@ def test_a_driver_that_is_killed_leaves_nothing_but_what_is_complete(
 
 def test_ctrl_c_stops_in_order(case: Any, wait_until: Any) -> None:
     """Exit code 130; the run under way closes its record as interrupted."""
-    _slowly(case)
+    case.scenario(SLOW)
     case.campaign(_seeds(4))
     driver = case.begin()
     assert wait_until(lambda: _records(case))
@@ -113,7 +108,7 @@ def test_ctrl_c_stops_in_order(case: Any, wait_until: Any) -> None:
 
 
 def test_a_second_batch_on_the_same_folder_is_refused(case: Any, wait_until: Any) -> None:
-    _slowly(case)
+    case.scenario(SLOW)
     case.campaign(_seeds(3))
     driver = case.begin()
     assert wait_until((case.results / "index.sqlite").is_file)

@@ -108,7 +108,7 @@ def test_a_single_spike_in_a_day_of_seconds_is_drawn() -> None:
     current_a[54321] = 99.0
     with figure_style():
         _, axes = new_axes()
-        step_line(axes, np.arange(86401.0), current_a, colour="k", label="current")
+        step_line(axes, np.arange(86401.0) / 86400.0, current_a, colour="k", label="current")
 
     drawn = np.asarray(axes.lines[0].get_ydata())
 

@@ -4,8 +4,16 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gridloom.simulators.profiles.sun import ClearSky, Site, clear_sky_irradiance, cos_zenith
+from gridloom.simulators.profiles.sun import (
+    ClearSky,
+    Site,
+    clear_sky_irradiance,
+    cos_zenith,
+    is_night,
+)
 
 BERLIN = Site(latitude_deg=52.5, longitude_deg=13.4)
 
@@ -80,3 +88,21 @@ def test_series_follows_the_scenarios_start() -> None:
 def test_the_sun_is_down_at_night() -> None:
     night = ClearSky(BERLIN, datetime(2021, 6, 21, 22, tzinfo=UTC))
     assert not night.means(0, 3 * 3600, 60).any()
+
+
+@given(
+    latitude_deg=st.floats(-90, 90),
+    longitude_deg=st.floats(-180, 180),
+    first_s=st.integers(1_600_000_000, 1_632_000_000),
+    length_s=st.integers(0, 20_000),
+)
+def test_what_is_called_night_has_no_sun_at_any_second(
+    latitude_deg: float, longitude_deg: float, first_s: int, length_s: int
+) -> None:
+    site = Site(latitude_deg=latitude_deg, longitude_deg=longitude_deg)
+    highest = cos_zenith(np.arange(first_s, first_s + length_s + 1), site).max()
+
+    night = is_night(first_s, first_s + length_s, site)
+
+    assert not night or highest < 0
+    assert night or highest > -0.05  # 3 degrees below the horizon: it is called so nearly always

@@ -119,6 +119,17 @@ def test_what_controllers_steer_may_differ(scheme: Any, compare: Any) -> None:
     assert compare(scheme("basic"), other).warnings == ()
 
 
+def test_runs_recorded_differently_say_so(scheme: Any, compare: Any) -> None:
+    other = scheme("amas", "amas")
+    for name in ("grid", "ev"):
+        other[name].attrs |= {"step_size_s": 900, "model_step_size_s": 1}
+    (warning,) = compare(scheme("basic"), other).warnings
+    assert warning.startswith(
+        "'basic' and 'amas' are recorded differently ('grid': a row for each step and rows of "
+        "15 min): indicators that are said to be of means"
+    )
+
+
 def test_labels_are_variants(scheme: Any, compare: Any) -> None:
     assert compare(scheme("basic"), scheme("amas", "amas")).labels == ["basic", "amas"]
 
