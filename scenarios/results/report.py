@@ -5,11 +5,9 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from gridloom.scenarios.results.cash_flows import cash_flows
 from gridloom.scenarios.results.kpis.negotiation import negotiation_of
@@ -161,7 +159,8 @@ def _facts(
     ]
     if ends:
         clock = LocalTime.of(record, scenario)
-        facts.append(("simulated", _period(clock, clock.local(np.datetime64(max(ends))).item())))
+        stop = max(ends).replace(tzinfo=UTC).astimezone(clock.start.tzinfo)
+        facts.append(("simulated", _period(clock, stop.replace(tzinfo=None))))
     facts += [
         ("recorded", rows_of_several_steps(record)),
         ("seed", attributes.get("seed", "")),
