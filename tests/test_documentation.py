@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import gridloom
+from gridloom.scenarios.campaigns.campaign import read_campaign
 from gridloom.scenarios.reader import read_scenario
 from gridloom.scenarios.types import known_types
 
@@ -28,12 +29,24 @@ def test_examples_in_docstrings(name: str) -> None:
     assert failed == 0
 
 
-def test_the_readmes_scenario_is_valid(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
-    path = tmp_path / "my-street.yaml"
+def _in_readme(name: str, folder: Path) -> Path:
+    """Write the README's file of this name."""
+    examples = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+    (example,) = (each for each in examples if each.startswith(f"name: {name}\n"))
+    path = folder / f"{name}.yaml"
     path.write_text(example, encoding="utf-8")
-    scenario = read_scenario(path).scenario()
+    return path
+
+
+def test_the_readmes_scenario_is_valid(tmp_path: Path) -> None:
+    scenario = read_scenario(_in_readme("my-street", tmp_path)).scenario()
     assert sorted(scenario.simulators) == ["ev", "grid", "load", "pv"]
+
+
+def test_the_readmes_campaign_is_valid(tmp_path: Path) -> None:
+    campaign = read_campaign(_in_readme("my-study", tmp_path))
+    assert len(campaign) == 2 * 3 * 20
+    assert campaign.point(120).document.scenario().variant == "amas"
 
 
 def test_the_readmes_commands_exist() -> None:

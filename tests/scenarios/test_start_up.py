@@ -11,6 +11,7 @@ from gridloom.scenarios.reader import read_scenario
 
 NEVER = {"pandapower", "pyomo", "simbench", "power_grid_model_io"}
 ONLY_FOR_RESULTS = {"pandas", "xarray", "matplotlib", "numba", "scipy", "highspy", "jinja2"}
+ONLY_FOR_BATCHES = {"distributed", "dask", "psutil", "pyarrow"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -43,7 +44,7 @@ def loaded(folder: Path, *command: str) -> set[str]:
 def test_what_only_looks_at_a_scenario_imports_nothing_heavy(
     command: list[str], tmp_path: Path
 ) -> None:
-    assert (NEVER | ONLY_FOR_RESULTS) & loaded(tmp_path, *command) == set()
+    assert (NEVER | ONLY_FOR_RESULTS | ONLY_FOR_BATCHES) & loaded(tmp_path, *command) == set()
 
 
 def test_validating_imports_neither_mosaik_nor_an_engine(tmp_path: Path) -> None:
