@@ -8,7 +8,6 @@ import queue
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _POLL_S = 0.5
-_SILENCE_S = 60.0
-"""After which a scheduler that cannot be reached is given up."""
 
 
 class Watcher(Protocol):
@@ -73,11 +70,15 @@ class Batch:
     """Gives a point of the campaign by its number."""
     terms: Terms
     watcher: Watcher
-    _ended: "queue.SimpleQueue[Future[Outcome]]" = field(default_factory=queue.SimpleQueue)
-    _under_way: "dict[Future[Outcome], IndexedRun]" = field(default_factory=dict)
-    _token: str = field(default_factory=lambda: uuid4().hex[:8])
+    _ended: "queue.SimpleQueue[Future[Outcome]]" = field(
+        init=False, default_factory=queue.SimpleQueue
+    )
+    _under_way: "dict[Future[Outcome], IndexedRun]" = field(init=False, default_factory=dict)
+    _token: str = field(init=False, default_factory=lambda: uuid4().hex[:8])
     """A cluster may still know the tasks of an earlier batch."""
-    _last: int = 0
+    _largest_bytes: int = field(init=False, default=0)
+    """Size of the largest record so far."""
+    _last: int = field(init=False, default=0)
     """Number of the last point that was looked at."""
 
     def run(self) -> None:
@@ -87,41 +88,39 @@ class Batch:
             GridloomError: the batch cannot go on; all that is complete is booked.
             BaseException: what the watcher raises.
         """
+        self._largest_bytes = self.index.largest_record()
         try:
             self._loop()
         finally:
             self._stop_all()
 
     def _loop(self) -> None:
-        heard = monotonic()
         while True:
+            self._require_scheduler()
             self._fill()
             if not self._under_way:
                 return
             self.watcher.check()
             with suppress(queue.Empty):
                 self._book(self._ended.get(timeout=_POLL_S))
-            if self.client.status == "running":
-                heard = monotonic()
-            elif monotonic() - heard > _SILENCE_S:
-                raise GridloomError(
-                    f"the Dask scheduler is gone ({self.client.status}); what is complete is "
-                    "kept, and the same command goes on"
-                )
+
+    def _require_scheduler(self) -> None:
+        if self.client.status != "running":
+            raise GridloomError(
+                f"the Dask scheduler is gone ({self.client.status}); what is complete is kept, "
+                "and the same command goes on"
+            )
 
     def _fill(self) -> None:
         """Hand out runs until every worker has one."""
-        places = max(1, sum(self.client.nthreads().values())) if self._room_possible() else 0
+        places = max(1, sum(self.client.nthreads().values()))
         while len(self._under_way) < places:
             run = self.index.next_run(self._last, self.terms.retries)
             if run is None:
                 return
             self._last = run.number
-            require_space(self.folder.path, len(self._under_way) + 1, self.index)
+            require_space(self.folder.path, len(self._under_way) + 1, self._largest_bytes)
             self._submit(run)
-
-    def _room_possible(self) -> bool:
-        return self.client.status == "running"
 
     def _submit(self, run: IndexedRun) -> None:
         job = Job(
@@ -142,12 +141,15 @@ class Batch:
 
     def _book(self, future: "Future[Outcome]") -> None:
         """Note what became of a run, and begin it again if it deserves that."""
+        if future.status == "cancelled":
+            self._require_scheduler()  # which takes all it knew with it
         run = self._under_way.pop(future)
         outcome = _outcome(future, run.digest)
         future.release()
         if outcome.fault is Fault.DISK_FULL:
             self.index.set_pending([run.digest])
             raise full_disk(self.folder.path, outcome.reason)
+        self._largest_bytes = max(self._largest_bytes, outcome.record_bytes)
         self.index.set_ended(run.digest, outcome)
         again = outcome.fault not in (None, Fault.BAD_INPUT) and run.attempts < self.terms.retries
         self._tell(run, outcome, again=again)

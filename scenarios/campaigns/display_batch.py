@@ -73,7 +73,8 @@ class BatchDisplay:
         threads = sum(client.nthreads().values())
         complete, total = self._counts[RunState.COMPLETE], sum(self._counts.values())
         resumed = f", {complete:,} of them complete" if complete else ""
-        self._say(f"{total:,} runs{resumed}; {threads} at a time")
+        places = f"{threads} at a time" if threads else "waiting for workers"
+        self._say(f"{total:,} runs{resumed}; {places}")
         with suppress(ImportError):
             import bokeh  # noqa: F401 -- without it, Dask has no dashboard to show
 

@@ -4,17 +4,27 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gridloom.scenarios.campaigns.index import Index
+from gridloom.scenarios.campaigns.outcome import RunState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """A scheduler with one worker of two threads."""
+
+    address: str
+    scheduler: "subprocess.Popen[bytes]"
 
 
 @pytest.fixture
-def scheduler(tmp_path: Path, wait_until: Any) -> Iterator[str]:
-    """Give the address of a scheduler with one worker of two threads."""
+def cluster(tmp_path: Path, wait_until: Any) -> Iterator[Cluster]:
+    """Give a cluster on this machine."""
     file = tmp_path / "scheduler.json"
     options = ["--scheduler-file", str(file)]
     module = [sys.executable, "-m", "distributed.cli"]
@@ -34,16 +44,17 @@ def scheduler(tmp_path: Path, wait_until: Any) -> Iterator[str]:
             )
         )
         assert wait_until(file.is_file)
-    yield str(json.loads(file.read_text(encoding="utf-8"))["address"])
+    address = str(json.loads(file.read_text(encoding="utf-8"))["address"])
+    yield Cluster(address=address, scheduler=processes[0])
     for process in reversed(processes):
         process.terminate()
         process.wait()
 
 
-def test_runs_on_a_cluster_are_those_of_this_machine(case: Any, scheduler: str) -> None:
+def test_runs_on_a_cluster_are_those_of_this_machine(case: Any, cluster: Cluster) -> None:
     """Same identities and results; the scheduler and its worker go on living."""
     case.campaign({"seed": {"seeds": 3}})
-    batched = case.batch("--scheduler", scheduler)
+    batched = case.batch("--scheduler", cluster.address)
     assert batched.code == 0, batched.err
     assert "3 of 3 runs complete" in batched.out
     there = _results(case)
@@ -51,6 +62,24 @@ def test_runs_on_a_cluster_are_those_of_this_machine(case: Any, scheduler: str) 
     assert case.batch("--out", "here").code == 0
     assert _results(case) == there
     assert len(there) == 3
+
+
+def test_a_scheduler_that_goes_away_costs_no_run(
+    case: Any, cluster: Cluster, wait_until: Any
+) -> None:
+    """The batch stops and says so; nothing counts as failed, and the rest can be run here."""
+    case.scenario("time.sleep(0.1)")
+    case.campaign({"seed": {"seeds": 5}}, retries=0)
+    driver = case.begin("--scheduler", cluster.address)
+    assert wait_until(lambda: list(case.results.glob("runs/*/record.h5")))
+    cluster.scheduler.kill()
+    _out, err = driver.communicate(timeout=600)
+    assert driver.returncode == 1, err
+    assert "the Dask scheduler is gone" in err
+    assert "Traceback" not in err
+    assert RunState.FAILED not in {run.state for run in case.runs}
+    assert case.batch().code == 0
+    assert {run.attempts for run in case.runs} == {1}
 
 
 def _results(case: Any) -> list[tuple[str, str, str, float]]:
