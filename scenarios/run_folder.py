@@ -17,6 +17,10 @@ from gridloom.scenarios.results.record import (
 from gridloom.simulators.errors import GridloomError, Problem, RecordError, ScenarioError
 
 
+class BusyFolderError(ScenarioError):
+    """Another process computes this very run now."""
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """The files of one run.
@@ -77,7 +81,8 @@ class RunFolder:
         Where the input turns out to be wrong after all, the folder is as if nothing had been.
 
         Raises:
-            ScenarioError: the folder cannot be written, or another process computes this run now.
+            BusyFolderError: another process computes this run now.
+            ScenarioError: the folder cannot be written.
         """
         made = [each for each in (self.path, self.path.parent) if not each.exists()]
         with ExitStack() as stack:
@@ -87,7 +92,7 @@ class RunFolder:
                 self.partial_record.unlink(missing_ok=True)
                 self.log.touch()
             except BlockingIOError as error:
-                raise ScenarioError(
+                raise BusyFolderError(
                     Problem(
                         message=f"another process is computing this very run, in {self.path}",
                         suggestion="wait for it, or choose another folder with --out DIR",

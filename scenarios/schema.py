@@ -238,7 +238,7 @@ class Scenario(Config):
         return self.model_dump(mode="json", by_alias=True)
 
     def digest(self, folders: Sequence[Path]) -> str:
-        """Return the identity of the scenario and of all files it reads, in ten hex digits.
+        """Return the identity of the scenario and of all files it reads, in hexadecimal digits.
 
         Args:
             folders: where relative file names are looked up.
@@ -246,14 +246,18 @@ class Scenario(Config):
         Raises:
             ScenarioError: a file does not exist.
         """
+        return self.digest_with([path for _key, path in self.input_paths(folders)])
+
+    def digest_with(self, files: Sequence[Path]) -> str:
+        """Return the identity of the scenario and of these files, `input_paths` of it."""
         identity = hashlib.sha256(
             json.dumps(self.resolved(), sort_keys=True, ensure_ascii=False).encode()
         )
-        for _key, path in self.input_paths(folders):
+        for path in files:
             with path.open("rb") as opened:
                 identity.update(path.name.encode())
                 identity.update(hashlib.file_digest(opened, "sha256").digest())
-        return identity.hexdigest()[:10]
+        return identity.hexdigest()
 
     def input_paths(self, folders: Sequence[Path]) -> Iterator[tuple[Key, Path]]:
         """Yield key and path of every file that the scenario reads, ordered by key.

@@ -207,7 +207,8 @@ def _outcome(future: "Future[Outcome]", digest: str) -> Outcome:
 
 
 def verify_complete(folder: CampaignFolder, index: Index) -> Iterator[str]:
-    """Yield the digests of runs that the books call complete and whose records are gone."""
+    """Yield the digests of runs that the books call complete and whose records are others."""
     for run in index.runs(RunState.COMPLETE):
-        if not (folder.runs / run.folder / "record.h5").is_file():
+        record = folder.runs / run.folder / "record.h5"
+        if not record.is_file() or record.stat().st_size != run.record_bytes:
             yield run.digest

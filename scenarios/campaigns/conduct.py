@@ -81,8 +81,8 @@ def conduct(
             index.forget_attempts()
         terms = _terms(campaign, options)
         if index.next_run(0, terms.retries) is not None:
-            folder.runs.mkdir(exist_ok=True)
             client = stack.enter_context(_workers(options))
+            folder.runs.mkdir(exist_ok=True)
             show.starting(index, client)
             Batch(
                 folder=folder,
@@ -140,8 +140,8 @@ def _claimed(folder: CampaignFolder) -> Iterator[None]:
                 "another folder with --out DIR",
             )
         ) from error
-    except ScenarioError:
-        if not had_index:
+    except BaseException:
+        if not had_index and not folder.runs.exists():
             _forget(folder, is_new=is_new)
         raise
 
@@ -151,8 +151,6 @@ def _forget(folder: CampaignFolder, *, is_new: bool) -> None:
     for leftover in (*folder.path.glob(f"{folder.index.name}*"), folder.log):
         leftover.unlink(missing_ok=True)
     with suppress(OSError):  # there is something of somebody else's
-        if folder.runs.exists():
-            folder.runs.rmdir()
         if is_new:
             folder.path.rmdir()
 

@@ -172,6 +172,8 @@ class Index:
         """Return what the campaign is."""
         with self._sqlite_errors():
             entries = {key: json.loads(value) for key, value in self._rows("select * from about")}
+        if not entries:
+            raise RecordError(f"no campaign was begun in {self.path.parent} yet")
         axes = tuple(
             Axis(**{**axis, "keys": tuple(axis["keys"]), "labels": tuple(axis["labels"])})
             for axis in entries.pop("axes")
@@ -265,8 +267,8 @@ class Index:
         """Return the first point after number ``after`` whose run is to be begun, or None."""
         rows = self._rows(
             f"{_JOINED} where number > ? "
-            "and (state = 'pending' or "
-            "(state = 'failed' and attempts <= ? and fault != 'bad input')) "
+            "and (+state = 'pending' or "  # +: not by the index on states, but in order
+            "(+state = 'failed' and attempts <= ? and fault != 'bad input')) "
             "order by number limit 1",
             (after, retries),
         )

@@ -8,13 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from gridloom.scenarios.campaigns.outcome import Fault, Outcome
 from gridloom.scenarios.campaigns.point import Point
 from gridloom.scenarios.identity import run_digest
-from gridloom.scenarios.results.record.lock import folder_lock
-from gridloom.scenarios.run_folder import Interrupted, RunFolder
+from gridloom.scenarios.run_folder import BusyFolderError, Interrupted, RunFolder
 from gridloom.simulators.errors import GridloomError, ScenarioError
+
+if TYPE_CHECKING:
+    from gridloom.scenarios.runner import Run
 
 _POLL_S = 0.1
 _DETAIL_CHARACTERS = 4_000
@@ -87,8 +90,6 @@ def _fault(error: Exception) -> Fault:
 
 
 def _completed(job: Job) -> Outcome:
-    from gridloom.scenarios.runner import run_variant
-
     if not job.runs.is_dir():
         raise StrangeWorkerError(
             f"a worker on {platform.node()} does not see {job.runs}: all workers need the "
@@ -103,8 +104,7 @@ def _completed(job: Job) -> Outcome:
             "libraries or the scenario's files are others there, or have changed meanwhile"
         )
     folder = RunFolder(job.runs / job.folder)
-    _wait_for_others(folder)
-    run = run_variant(document, None, job.runs, report=job.report)
+    run = _run_when_free(job)
     return Outcome(
         digest=digest,
         kpis=tuple(run.kpis),
@@ -113,13 +113,14 @@ def _completed(job: Job) -> Outcome:
     )
 
 
-def _wait_for_others(folder: RunFolder) -> None:
-    """Wait while somebody else computes this very run, as an earlier attempt that is dying."""
-    while folder.path.is_dir() and not folder.is_complete():
+def _run_when_free(job: Job) -> "Run":
+    """Run it, once nobody else does, as an earlier attempt that is dying."""
+    from gridloom.scenarios.runner import run_variant
+
+    while True:
         try:
-            with folder_lock(folder.path):
-                return
-        except BlockingIOError:
+            return run_variant(job.point.document, None, job.runs, report=job.report)
+        except BusyFolderError:
             time.sleep(_POLL_S)
 
 

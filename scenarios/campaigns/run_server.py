@@ -22,6 +22,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -121,8 +122,10 @@ def _supervised(job: Job, must_stop: Callable[[], bool]) -> _Answer:
     context: Any = multiprocessing.get_context("fork" if _FORKS else "spawn")
     begin = perf_counter()
     receiver, sender = context.Pipe(duplex=False)
-    with tempfile.TemporaryFile() as said:
-        process = context.Process(target=_in_process, args=(job, sender, said.fileno()))
+    with tempfile.TemporaryDirectory(prefix="gridloom-run-") as folder:
+        said = Path(folder) / "said"
+        said.touch()
+        process = context.Process(target=_in_process, args=(job, sender, said))
         process.start()
         sender.close()
         watch = _Watch(job=job, process=process, must_stop=must_stop, deadline=_deadline(job))
@@ -131,12 +134,17 @@ def _supervised(job: Job, must_stop: Callable[[], bool]) -> _Answer:
         if isinstance(outcome, Outcome):
             outcome = replace(
                 outcome,
-                detail=outcome.detail or ("" if outcome.fault is None else tail_of(said)),
+                detail=outcome.detail or ("" if outcome.fault is None else _tail(said)),
                 wall_time_s=outcome.wall_time_s or perf_counter() - begin,
                 peak_memory_bytes=max(outcome.peak_memory_bytes, watch.peak_bytes),
                 worker=f"{platform.node()} {os.getpid()}",
             )
         return replace(answer, outcome=outcome)
+
+
+def _tail(said: Path) -> str:
+    with said.open("rb") as file:
+        return tail_of(file)
 
 
 def _deadline(job: Job) -> float | None:
@@ -156,20 +164,21 @@ class _Watch:
     def wait(self, receiver: Connection, begin: float) -> _Answer:
         """Return the process's own answer, or why there is none."""
         while not wait([receiver, self.process.sentinel], timeout=_POLL_S):
+            if self.process.exitcode is not None:  # what it started holds on to both
+                break
             fault = self._fault()
             if fault is not None:
                 end_tree(self.process.pid, _GRACE_S)
                 self.process.join()
                 return _Answer(outcome=self._ended(fault, perf_counter() - begin))
-        try:
-            answer: _Answer = receiver.recv()
-        except (EOFError, OSError):
-            self.process.join()
-            kill_tree(self.process.pid)
-            return _Answer(outcome=self._ended(Fault.CRASHED, perf_counter() - begin))
+        answer: _Answer | None = None
+        with suppress(EOFError, OSError):
+            if receiver.poll():
+                answer = receiver.recv()
         self.process.join(_GRACE_S)
         kill_tree(self.process.pid)
-        return answer
+        self.process.join()
+        return answer or _Answer(outcome=self._ended(Fault.CRASHED, perf_counter() - begin))
 
     def _fault(self) -> Fault | None:
         """Return why the process must be ended, if it must."""
@@ -206,12 +215,13 @@ def _crash(exit_code: int | None) -> str:
 # ── in the run's own process ──────────────────────────────────────────────────────────
 
 
-def _in_process(job: Job, sender: Connection, said: int) -> None:
+def _in_process(job: Job, sender: Connection, said: Path) -> None:
     """Run a job, and send what became of it."""
     import faulthandler
 
-    for number in (1, 2):
-        os.dup2(said, number)
+    with said.open("ab") as file:
+        for number in (1, 2):
+            os.dup2(file.fileno(), number)
     if hasattr(os, "setsid"):
         os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -18,6 +18,8 @@ from gridloom.scenarios.campaigns.job import Job, StrangeWorkerError
 from gridloom.scenarios.campaigns.outcome import Fault, Outcome
 from gridloom.scenarios.campaigns.process_tree import READY, tail_of
 
+_SERVER = ("-P", "-m", "gridloom.scenarios.campaigns.run_server")
+"""-P: modules in the working directory are none of its business."""
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
@@ -32,8 +34,8 @@ class RunServer:
 
     def __init__(self) -> None:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 -- see close
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "gridloom.scenarios.campaigns.run_server"],
+        self._process = subprocess.Popen(  # noqa: S603 -- our own module
+            [sys.executable, *_SERVER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,

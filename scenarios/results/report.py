@@ -19,9 +19,9 @@ from gridloom.scenarios.results.record.layout import (
     RunStatus,
 )
 from gridloom.scenarios.results.recording import rows_of_several_steps
+from gridloom.scenarios.results.replacing import replacing
 from gridloom.scenarios.results.wall_time_lines import wall_time_lines
 from gridloom.scenarios.results.wording import DASH, LocalTime, counted, number, span
-from gridloom.simulators.errors import RecordError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -93,10 +93,8 @@ def write_report(record: "xr.DataTree", kpis: "Sequence[Kpi]", path: Path) -> No
     page = template.render(
         **_content(record, kpis, report_figures(record)), has_trace=(path.parent / _TRACE).is_file()
     )
-    try:
-        path.write_text(page, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise RecordError(f"cannot write the report '{path}': {error.strerror}") from error
+    with replacing(path) as unfinished:
+        unfinished.write_text(page, encoding="utf-8", newline="\n")
 
 
 def _content(

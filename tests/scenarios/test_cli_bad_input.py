@@ -474,4 +474,4 @@ def test_a_report_that_cannot_be_written(gridloom: Command, tmp_path: Path) -> N
     (folder,) = (tmp_path / "outputs").iterdir()
     code, _, err = gridloom("report", str(folder), "--out", ".")
     assert code == 2
-    assert "cannot write the report '.'" in err
+    assert "cannot write '.'" in err

@@ -21,7 +21,6 @@ from gridloom.scenarios.results.campaign.overview import (
     failure_rows,
     warning_of,
 )
-from gridloom.scenarios.results.campaign.replacing import replacing
 from gridloom.scenarios.results.campaign.roles import Roles, roles_of
 from gridloom.scenarios.results.campaign.selection import (
     indicator_columns,
@@ -30,6 +29,7 @@ from gridloom.scenarios.results.campaign.selection import (
 )
 from gridloom.scenarios.results.campaign.values import CampaignValues, read_values
 from gridloom.scenarios.results.campaign.writing import written_parameters
+from gridloom.scenarios.results.replacing import replacing
 
 if TYPE_CHECKING:
     from gridloom.scenarios.results.campaign.trade_off import TradeOff

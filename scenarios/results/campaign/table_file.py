@@ -17,7 +17,6 @@ from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder
 from gridloom.scenarios.campaigns.index import Index
 from gridloom.scenarios.results.campaign.campaign_results import require_campaign
 from gridloom.scenarios.results.campaign.columns import Choice
-from gridloom.scenarios.results.campaign.replacing import replacing
 from gridloom.scenarios.results.campaign.table_rows import (
     Field,
     Row,
@@ -28,6 +27,7 @@ from gridloom.scenarios.results.campaign.table_rows import (
     wide_rows,
 )
 from gridloom.scenarios.results.campaign.values import read_values
+from gridloom.scenarios.results.replacing import replacing
 from gridloom.simulators.errors import Problem, ScenarioError
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gridloom.scenarios.results.replacing import replacing
 from gridloom.simulators.errors import RecordError
 
 
@@ -68,13 +69,10 @@ def write_kpis_csv(kpis: Sequence[Kpi], path: Path) -> None:
     Raises:
         RecordError: the file cannot be written.
     """
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [field.name for field in fields(Kpi)])
-            writer.writeheader()
-            writer.writerows(asdict(kpi) for kpi in kpis)
-    except OSError as error:
-        raise RecordError(f"cannot write the KPIs '{path}': {error.strerror}") from error
+    with replacing(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Kpi)])
+        writer.writeheader()
+        writer.writerows(asdict(kpi) for kpi in kpis)
 
 
 def read_kpis_csv(path: Path) -> list[Kpi]:

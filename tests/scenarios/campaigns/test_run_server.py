@@ -9,10 +9,11 @@ import h5py
 import numpy as np
 import pytest
 
+from gridloom.scenarios.campaigns import workplace
 from gridloom.scenarios.campaigns.campaign import read_campaign
 from gridloom.scenarios.campaigns.conduct import planned_run
 from gridloom.scenarios.campaigns.job import Job, StrangeWorkerError
-from gridloom.scenarios.campaigns.outcome import Outcome
+from gridloom.scenarios.campaigns.outcome import Fault, Outcome
 from gridloom.scenarios.campaigns.workplace import RunServer
 from gridloom.scenarios.runner import run_variant
 
@@ -24,15 +25,19 @@ def execute(case: Any) -> Iterator[Execute]:
     """Give what runs a point of the case's campaign below one server."""
     runs = case.folder / "runs"
     runs.mkdir()
-    with RunServer() as server:
+    started: list[RunServer] = []
 
-        def run(number: int, **changes: Any) -> Outcome:
-            point = read_campaign(case.file).point(number)
-            planned = planned_run(point)
-            job = Job(point=point, digest=planned.digest, runs=runs, folder=planned.folder)
-            return server.execute(replace(job, **changes))
+    def run(number: int, **changes: Any) -> Outcome:
+        if not started:
+            started.append(RunServer())
+        point = read_campaign(case.file).point(number)
+        planned = planned_run(point)
+        job = Job(point=point, digest=planned.digest, runs=runs, folder=planned.folder)
+        return started[0].execute(replace(job, **changes))
 
-        yield run
+    yield run
+    for server in started:
+        server.close()
 
 
 def test_results_are_those_of_a_run_here(case: Any, execute: Execute) -> None:
@@ -84,3 +89,44 @@ def test_what_has_changed_since_the_campaign_began_is_not_run(case: Any, execute
         execute(1, digest="0123456789")
     with pytest.raises(StrangeWorkerError, match="does not see /nowhere"):
         execute(1, runs=Path("/nowhere"))
+
+
+def test_runs_begin_from_nothing_where_the_platform_cannot_fork(
+    case: Any, execute: Execute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same results; as on Windows and macOS."""
+    case.campaign({"seed": {"seeds": 1}})
+    copied = execute(1)
+    server = "import gridloom.scenarios.campaigns.run_server as s; s._FORKS = False; s.main()"
+    monkeypatch.setattr(workplace, "_SERVER", ("-P", "-c", server))
+    (case.folder / "spawned").mkdir()
+    point = read_campaign(case.file).point(1)
+    planned = planned_run(point)
+    runs = case.folder / "spawned"
+    with RunServer() as spawning:
+        spawned = spawning.execute(
+            Job(point=point, digest=planned.digest, runs=runs, folder=planned.folder)
+        )
+    assert spawned.fault is None, spawned
+    assert spawned.kpis == copied.kpis
+
+
+def test_a_run_that_crashes_is_told_at_once_though_what_it_started_lives_on(
+    case: Any, execute: Execute
+) -> None:
+    """A child of the run holds on to its pipe: it is ended too."""
+    fork = "os.fork() or time.sleep(600)"
+    case.scenario(f"(({fork}) and os._exit(7)) if now == 5 else None")
+    case.campaign({"seed": {"seeds": 1}})
+    outcome = execute(1, timeout_s=300.0)
+    assert outcome.fault is Fault.CRASHED
+    assert "exit code 7" in outcome.reason
+
+
+def test_modules_in_the_working_folder_are_none_of_its_business(
+    case: Any, execute: Execute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case.campaign({"seed": {"seeds": 1}})
+    (case.folder / "random.py").write_text("raise ImportError('the user's own')")
+    monkeypatch.chdir(case.folder)
+    assert execute(1).fault is None

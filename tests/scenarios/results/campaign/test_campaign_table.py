@@ -20,7 +20,7 @@ from gridloom.scenarios.results.campaign import (
     open_campaign,
     write_table,
 )
-from gridloom.scenarios.results.campaign.replacing import replacing
+from gridloom.scenarios.results.replacing import replacing
 from gridloom.scenarios.results.kpis.kpi import Kpi
 from gridloom.simulators.errors import RecordError, ScenarioError
 

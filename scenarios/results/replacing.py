@@ -15,6 +15,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         RecordError: it cannot be written.
     """
+    if path.is_dir():
+        raise RecordError(f"cannot write '{path}': it is a folder")
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield unfinished
