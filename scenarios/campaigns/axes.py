@@ -13,7 +13,7 @@ from gridloom.scenarios.campaigns.point import Axis, Parameter
 from gridloom.scenarios.campaigns.problems import Problems
 from gridloom.scenarios.campaigns.reading import CampaignFile
 from gridloom.scenarios.campaigns.schema import (
-    MOST_POINTS,
+    MOST_VALUES,
     AxisConfig,
     ChangesAxis,
     FilesAxis,
@@ -147,8 +147,8 @@ class _Reader:
     @factor.register
     def _range(self, config: RangeAxis) -> Factor:
         keys = self._keys(config.key)
-        if range_length(config.range) > MOST_POINTS:
-            raise self._refused(f"has more than {MOST_POINTS:,} numbers", "range")
+        if range_length(config.range) > MOST_VALUES:
+            raise self._refused(f"has more than {MOST_VALUES:,} numbers", "range")
         return self._numbers(keys, range_numbers(config.range), "range", config.unit)
 
     @factor.register

@@ -50,6 +50,10 @@ class Campaign:
         self.name = file.config.name
         self.title = file.config.title or file.config.name
         self.description = file.config.description
+        self.scenario = file.config.scenario
+        """What is varied, as the file names it."""
+        self.changes = file.config.changes
+        """What is laid on the scenario for all runs."""
         self.path = file.path
         self.settings: RunSettings = file.config
         self._scenario = scenario

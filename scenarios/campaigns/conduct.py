@@ -162,6 +162,9 @@ def _about(campaign: "Campaign") -> About:
         file=str(campaign.path.absolute()),
         axes=campaign.axes,
         gridloom_version=version("gridloom"),
+        description=campaign.description,
+        scenario=campaign.scenario,
+        changes=campaign.changes,
         retries=campaign.settings.retries,
     )
 

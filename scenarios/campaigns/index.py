@@ -9,7 +9,7 @@ import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -72,6 +72,11 @@ class About:
     """Path of the campaign file."""
     axes: tuple[Axis, ...]
     gridloom_version: str
+    description: str = ""
+    scenario: str = ""
+    """What is varied, as the campaign file names it."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """What is laid on the scenario for all runs."""
     retries: int = 1
     """How often a run that failed is tried again."""
 

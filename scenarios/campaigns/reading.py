@@ -11,7 +11,12 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from gridloom.scenarios.campaigns.problems import Problems
-from gridloom.scenarios.campaigns.schema import KINDS_OF_AXES, AxisConfig, CampaignConfig
+from gridloom.scenarios.campaigns.schema import (
+    KINDS_OF_AXES,
+    RESERVED_NAMES,
+    AxisConfig,
+    CampaignConfig,
+)
 from gridloom.scenarios.reading.checking import located
 from gridloom.scenarios.reading.config_problems import check_config
 from gridloom.scenarios.reading.overrides import read_overrides
@@ -166,6 +171,13 @@ def _no_kind(entries: Mapping[str, Node], key: Key, node: Node) -> ScenarioError
 
 
 def _require_name(name: str, node: Node) -> None:
+    if name in RESERVED_NAMES:
+        raise _refused(
+            f"'{name}' is a column of every campaign's table",
+            ("axes", name),
+            node,
+            expected=f"another name than {listing(RESERVED_NAMES)}",
+        )
     if not re.fullmatch(SCENARIO_NAME, name):
         raise _refused(
             f"'{name}' is no name for an axis",

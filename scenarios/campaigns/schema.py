@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -9,6 +10,10 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from gridloom.scenarios.schema import ScenarioName
 from gridloom.simulators.quantities import Config, Duration
 
+RESERVED_NAMES = ("number", "state", "fault", "reason", "digest")
+"""What the columns of tables are called that no axis gives."""
+MOST_VALUES = 10_000
+"""Of an axis but for seeds: each is checked before anything runs."""
 MOST_POINTS = 10_000_000
 """Nobody has the computers for more."""
 _BYTES = {
@@ -117,8 +122,8 @@ class Range(Config):
     first: Number = Field(alias="from")
     last: Number = Field(alias="to")
     step: Number | None = None
-    """Distance of two neighbours; where it does not lead to `to`, the last number is before it."""
-    count: Annotated[int, Field(ge=2, le=MOST_POINTS)] | None = None
+    """Distance of two neighbours."""
+    count: Annotated[int, Field(ge=2, le=MOST_VALUES)] | None = None
     """How many numbers, instead of `step`."""
     scale: Literal["linear", "log"] = "linear"
     """Whether neighbours have the same distance, or the same ratio."""
@@ -133,11 +138,18 @@ class Range(Config):
             raise ValueError(
                 f"a step of {self.step} does not lead from {self.first} to {self.last}"
             )
+        if self.step is not None and _rest(self.first, self.last, self.step):
+            raise ValueError(f"steps of {self.step} from {self.first} do not lead to {self.last}")
         if self.scale == "log" and self.count is None:
             raise ValueError("a logarithmic scale needs count")
         if self.scale == "log" and not (self.first > 0 and self.last > 0):
             raise ValueError("a logarithmic scale needs numbers greater than 0")
         return self
+
+
+def _rest(first: float, last: float, step: float) -> Decimal:
+    """Return by how much the last of exact decimal steps misses the end."""
+    return (Decimal(repr(last)) - Decimal(repr(first))) % Decimal(repr(step))
 
 
 class RangeAxis(_KeyAxis):

@@ -88,7 +88,7 @@ def batch(
 def table(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A campaign's folder.")],
     form: Annotated[
-        TableForm, typer.Option("--format", help="Parquet needs `gridloom[parquet]`.")
+        TableForm, typer.Option("--format", help=r"Parquet needs `gridloom\[parquet]`.")
     ] = "csv",
     out: Annotated[
         Path | None,

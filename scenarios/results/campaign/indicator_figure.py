@@ -54,7 +54,7 @@ def _title(column: Column, values: FloatArray, roles: Roles) -> str:
     if not np.isfinite(means).any():
         return label
     least, most = int(np.nanargmin(means)), int(np.nanargmax(means))
-    if number(means[least]) == number(means[most]):
+    if number(means[least]) == number(means[most]) and np.isfinite(means).all():
         return f"{label}: {with_unit(means[least], column)} on average, whatever {factor.name}"
     return (
         f"{label}: {with_unit(means[least], column)} on average with {factor.names[least]}, "

@@ -1,8 +1,10 @@
 """What the head of a campaign's report says: how many runs, what they took, which failed."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder
 from gridloom.scenarios.campaigns.index import About
@@ -13,6 +15,7 @@ from gridloom.scenarios.results.campaign.linked_runs import relative_link
 from gridloom.scenarios.results.campaign.writing import printed_unit, written_parameters
 from gridloom.scenarios.results.wording import counted, number, span
 from gridloom.scenarios.run_folder import RunFolder
+from gridloom.simulators.errors import Key, dotted
 
 _MOST_VALUES, _MOST_FAILURES = 8, 20
 _KEPT_VALUES = 3
@@ -48,6 +51,8 @@ def facts_of(about: About, books: Books) -> list[tuple[str, str]]:
     shared = f" ({books.distinct} different)" if books.distinct < books.points else ""
     facts = [
         ("campaign", about.name),
+        ("scenario", about.scenario),
+        ("for all runs", _told(about.changes)),
         ("runs", f"{books.points}{shared}: {', '.join(counts) or 'none'}"),
         ("computing time in all", span(books.wall_time_s) if books.wall_time_s else ""),
         ("records", _size(books.record_bytes)),
@@ -55,6 +60,19 @@ def facts_of(about: About, books: Books) -> list[tuple[str, str]]:
         ("gridloom", about.gridloom_version),
     ]
     return [(label, text) for label, text in facts if text]
+
+
+def _told(changes: Mapping[str, Any]) -> str:
+    """Write changes of a scenario in a line, as `--set` takes them."""
+    return ", ".join(f"{key}={json.dumps(value)}" for key, value in _leaves(changes, ()))
+
+
+def _leaves(value: Any, key: Key) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for name, child in value.items():
+            yield from _leaves(child, (*key, name))
+    elif key:
+        yield dotted(key), value
 
 
 def warning_of(books: Books) -> str:

@@ -118,6 +118,7 @@ def _head(index: Index, folder: CampaignFolder, page: Path) -> dict[str, Any]:
     return {
         "title": about.title or about.name,
         "warning": warning_of(books),
+        "description": about.description,
         "facts": facts_of(about, books),
         "axes": axis_rows(about.axes),
         "failures": failure_rows(books, folder, page),

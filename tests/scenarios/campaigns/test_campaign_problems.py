@@ -110,13 +110,23 @@ POWER = "simulators.dev.rated_power_kw"
             "",
         ),
         (
+            "  p: {key: seed, range: {from: 1, to: 2, step: 0.3}}",
+            (4, 18, "axes.p.range", "steps of 0.3 from 1 do not lead to 2"),
+            "",
+        ),
+        (
+            "  digest: {key: seed, values: [1, 2]}",
+            (4, 3, "axes.digest", "'digest' is a column of every campaign's table"),
+            "",
+        ),
+        (
             "  p: {key: seed, range: {from: 0, to: 2, count: 3, scale: log}}",
             (4, 18, "axes.p.range", "a logarithmic scale needs numbers greater than 0"),
             "",
         ),
         (
             "  p: {key: seed, range: {from: 0, to: 2, step: 1.0e-9}}",
-            (4, 18, "axes.p.range", "has more than 10,000,000 numbers"),
+            (4, 18, "axes.p.range", "has more than 10,000 numbers"),
             "",
         ),
         (
