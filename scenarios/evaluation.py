@@ -40,7 +40,6 @@ class WrittenComparison:
 
 def evaluate(folder: RunFolder, path: Path, *, report: bool = True) -> list[Kpi]:
     """Write the KPIs of a record, and its report if it is asked for; return the KPIs."""
-    folder.report.unlink(missing_ok=True)  # an earlier run's
     with ExitStack() as opened:
         with phase("kpis"):
             record = opened.enter_context(open_record(path))

@@ -19,8 +19,10 @@ _DEPENDENCIES = (
     "h5py",
     "helics",
     "highspy",
+    "llvmlite",
     "mosaik",
     "mosaik-api-v3",
+    "numba",
     "numpy",
     "pandapower",
     "pandas",
@@ -71,7 +73,8 @@ def provenance(
 @cache
 def versions() -> Mapping[str, str]:
     """Return the versions of the libraries that results depend on, by name."""
-    return MappingProxyType({name: _version(name) for name in _DEPENDENCIES})
+    found = {name: _version(name) for name in _DEPENDENCIES}
+    return MappingProxyType({"python": platform.python_version(), **found})
 
 
 def _version(name: str) -> str:

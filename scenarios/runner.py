@@ -106,7 +106,8 @@ def run_variant(
         with _telling_where(folder), located(document, scenario), phase("start and stop"):
             tracing = Tracing(scenario.duration_s if trace else None)
             times = record_run(composition, folder, tracing)
-        folder.trace.unlink(missing_ok=True)  # of an earlier run
+        for earlier in (folder.trace, folder.report):
+            earlier.unlink(missing_ok=True)
         if trace:
             _write_trace(folder, tracing, times)
         try:

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder, full_disk
 from gridloom.scenarios.campaigns.index import Index, IndexedRun
-from gridloom.scenarios.campaigns.job import Job
+from gridloom.scenarios.campaigns.job import Job, is_disk_full
 from gridloom.scenarios.campaigns.outcome import Fault, Outcome, RunState
 from gridloom.scenarios.campaigns.point import Point
 from gridloom.scenarios.campaigns.space import require_space
@@ -74,8 +74,9 @@ class Batch:
         init=False, default_factory=queue.SimpleQueue
     )
     _under_way: "dict[Future[Outcome], IndexedRun]" = field(init=False, default_factory=dict)
-    _token: str = field(init=False, default_factory=lambda: uuid4().hex[:8])
-    """A cluster may still know the tasks of an earlier batch."""
+    _group: str = field(init=False, default_factory=lambda: f"run-{uuid4().hex}")
+    """Of Dask's tasks; a cluster may still know those of an earlier batch."""
+    _submitted: int = field(init=False, default=0)
     _largest_bytes: int = field(init=False, default=0)
     """Size of the largest record so far."""
     _last: int = field(init=False, default=0)
@@ -91,11 +92,19 @@ class Batch:
         self._largest_bytes = self.index.largest_record()
         try:
             self._loop()
+        except GridloomError:
+            raise
+        except Exception:
+            self._require_scheduler()  # it may be the reason
+            raise
         finally:
             self._stop_all()
 
     def _loop(self) -> None:
-        while True:
+        # Dask keeps something of every group of tasks for ever: all runs are one group, by the
+        # first part of their keys, that is never empty.
+        anchor = self.client.submit(int, key=(self._group, 0, 0))
+        while not anchor.cancelled():
             self._require_scheduler()
             self._fill()
             if not self._under_way:
@@ -103,6 +112,7 @@ class Batch:
             self.watcher.check()
             with suppress(queue.Empty):
                 self._book(self._ended.get(timeout=_POLL_S))
+        self._require_scheduler()
 
     def _require_scheduler(self) -> None:
         if self.client.status != "running":
@@ -133,7 +143,8 @@ class Batch:
             memory_bytes=self.terms.memory_bytes,
         )
         self.index.set_running([run.digest])
-        key = f"run-{run.number}-{run.digest}-{run.attempts + 1}-{self._token}"
+        self._submitted += 1
+        key = (self._group, run.number, self._submitted)
         future = self.client.submit(execute, job, key=key, pure=False)
         self._under_way[future] = run
         future.add_done_callback(self._ended.put)
@@ -143,9 +154,13 @@ class Batch:
         """Note what became of a run, and begin it again if it deserves that."""
         if future.status == "cancelled":
             self._require_scheduler()  # which takes all it knew with it
-        run = self._under_way.pop(future)
+        run = self._under_way[future]
         outcome = _outcome(future, run.digest)
+        del self._under_way[future]
         future.release()
+        if outcome.fault is Fault.INTERRUPTED:  # its worker was told to go; others are there
+            self._submit(run)
+            return
         if outcome.fault is Fault.DISK_FULL:
             self.index.set_pending([run.digest])
             raise full_disk(self.folder.path, outcome.reason)
@@ -191,18 +206,20 @@ def _outcome(future: "Future[Outcome]", digest: str) -> Outcome:
         StrangeWorkerError: the worker cannot run this campaign.
         GridloomError: it cannot run anything of gridloom.
     """
-    from distributed.scheduler import KilledWorker
-
     if future.status == "cancelled":
         return Outcome(digest=digest, fault=Fault.WORKER_LOST, reason="its worker was lost")
     try:
         outcome: Outcome = future.result()
-    except KilledWorker as error:
-        return Outcome(digest=digest, fault=Fault.WORKER_LOST, reason=str(error))
+    except GridloomError:
+        raise
     except ImportError as error:
         raise GridloomError(
             f"a worker cannot import what it needs: {error}; install the same gridloom there"
         ) from error
+    except Exception as error:  # noqa: BLE001 -- of Dask, or of the worker's system
+        fault = Fault.DISK_FULL if is_disk_full(error) else Fault.WORKER_LOST
+        reason = f"{type(error).__name__}: {error}"
+        return Outcome(digest=digest, fault=fault, reason=reason)
     return outcome
 
 

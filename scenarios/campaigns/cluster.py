@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 _CONNECT_S = 10
 _DEATHS = 1_000
-"""Workers that may die under a run before Dask gives it up: no run can do that here, others may."""
+"""Workers that may die under a run before Dask blames the run, which cannot have done it."""
+_KNOWN = 1_000
 _SHARE = 0.9
 """Of this machine's memory for all runs together."""
 
@@ -30,6 +31,11 @@ def own_workers(count: int) -> Iterator["Client"]:
         "distributed.scheduler.allowed-failures": _DEATHS,
         "distributed.worker.multiprocessing-method": "spawn",
         "distributed.diagnostics.nvml": False,
+        # However many runs there are, the scheduler, which lives in the driver, knows the last ones.
+        "distributed.scheduler.transition-log-length": _KNOWN,
+        "distributed.scheduler.events-log-length": _KNOWN,
+        "distributed.scheduler.dashboard.tasks.task-stream-length": _KNOWN,
+        "distributed.scheduler.dashboard.status.task-stream-length": _KNOWN,
     }
     with (
         dask.config.set(settings),
@@ -40,6 +46,7 @@ def own_workers(count: int) -> Iterator["Client"]:
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
             memory_limit=0,  # runs have theirs
+            preload=["gridloom.scenarios.campaigns.workplace"],
             silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,

@@ -129,21 +129,23 @@ def _claimed(folder: CampaignFolder) -> Iterator[None]:
     is_new = not folder.path.exists()
     folder.path.mkdir(parents=True, exist_ok=True)
     had_index = folder.is_campaign()
-    try:
-        with folder_lock(folder.path):
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(folder_lock(folder.path))
+        except BlockingIOError as error:
+            raise ScenarioError(
+                Problem(
+                    message=f"another batch is running this campaign, in {folder.path}",
+                    suggestion=f"see how far it is with `gridloom watch {folder.path}`, or choose "
+                    "another folder with --out DIR",
+                )
+            ) from error
+        try:
             yield
-    except BlockingIOError as error:
-        raise ScenarioError(
-            Problem(
-                message=f"another batch is running this campaign, in {folder.path}",
-                suggestion=f"see how far it is with `gridloom watch {folder.path}`, or choose "
-                "another folder with --out DIR",
-            )
-        ) from error
-    except BaseException:
-        if not had_index and not folder.runs.exists():
-            _forget(folder, is_new=is_new)
-        raise
+        except BaseException:
+            if not had_index and not folder.runs.exists():
+                _forget(folder, is_new=is_new)
+            raise
 
 
 def _forget(folder: CampaignFolder, *, is_new: bool) -> None:
@@ -204,7 +206,7 @@ def planned_run(point: Point) -> PlannedRun:
     )
 
 
-class _Log(logging.FileHandler):
+class _ForgivingLog(logging.FileHandler):
     """A log that may be incomplete: a full disk has other ways to be told."""
 
     @override
@@ -216,7 +218,7 @@ class _Log(logging.FileHandler):
 def _log_file(path: Path) -> Iterator[None]:
     """Write what the driver logs to the campaign's own file as well, after what is there."""
     logger = logging.getLogger("gridloom.scenarios.campaigns")
-    handler = _Log(path, encoding="utf-8")
+    handler = _ForgivingLog(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
     level, propagate = logger.level, logger.propagate

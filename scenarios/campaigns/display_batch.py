@@ -110,14 +110,18 @@ class BatchDisplay:
 
     @contextmanager
     def stop_on_signal(self) -> Iterator[None]:
-        """Stop in order on Ctrl-C and SIGTERM; a second one stops at once."""
+        """Stop in order on Ctrl-C, SIGTERM, or a lost terminal; a second one stops at once."""
 
         def note(number: int, _frame: FrameType | None) -> None:
             if self._signals:
                 raise KeyboardInterrupt
             self._signals.append(number)
 
-        previous = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        hangup = getattr(signal, "SIGHUP", None)
+        if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:  # as by nohup
+            numbers.append(hangup)
+        previous = {n: signal.signal(n, note) for n in numbers}
         try:
             yield
         finally:

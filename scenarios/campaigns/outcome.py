@@ -32,11 +32,11 @@ class Fault(StrEnum):
     MEMORY = "out of memory"
     """It took more memory than allowed."""
     WORKER_LOST = "worker lost"
-    """Whoever ran it went away, over and over again."""
+    """Whoever ran it went away, or could not begin."""
     DISK_FULL = "disk full"
-    """Nobody's fault: it is to be run again."""
+    """Nobody's fault: the batch stops, and it is run again with the next one."""
     INTERRUPTED = "interrupted"
-    """Nobody's fault: it is to be run again."""
+    """Nobody's fault: its worker was told to stop, and it is run again."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from typing import IO
 
@@ -23,27 +24,39 @@ def memory_of_tree(pid: int) -> int:
     return used
 
 
-def end_tree(pid: int, grace_s: float) -> None:
-    """Ask a process to stop, and end it with all below it if it has not after a grace."""
+def end_tree(pid: int, grace_s: float, join: Callable[[float | None], None]) -> None:
+    """Ask a process to stop, and end it with all below it if it has not after a grace.
+
+    Args:
+        pid: of a process that leads a session of its own.
+        grace_s: how long it may take.
+        join: waits for it, so long at most, and takes note of its end.
+    """
+    below: list[psutil.Process] = []
     with suppress(psutil.Error):
         process = psutil.Process(pid)
         below = process.children(recursive=True)
         process.terminate()
-        with suppress(psutil.TimeoutExpired):
-            process.wait(grace_s)
-        for each in below:
-            with suppress(psutil.Error):
-                each.kill()
-    kill_tree(pid)
+        join(grace_s)
+        process.kill()
+    for each in below:  # those that left the session; psutil knows them from successors of their id
+        with suppress(psutil.Error):
+            each.kill()
+    kill_session(pid)
+    join(None)
 
 
 def kill_tree(pid: int) -> None:
-    """End a process that leads a session of its own, and all that remained in that session."""
+    """End a process that leads a session of its own at once, with all below it."""
     with suppress(psutil.Error):
-        process = psutil.Process(pid)
-        for each in (*process.children(recursive=True), process):
+        for each in psutil.Process(pid).children(recursive=True):
             with suppress(psutil.Error):
                 each.kill()
+    kill_session(pid)
+
+
+def kill_session(pid: int) -> None:
+    """End all that is left in the session of a process, which may have ended itself."""
     if hasattr(os, "killpg"):
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)

@@ -6,6 +6,7 @@ A Dask worker hands its tasks to `execute`; whoever runs jobs without Dask uses 
 import os
 import pickle
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -67,11 +68,13 @@ class RunServer:
             self._await_start()
             answer = self._ask(job)
         except (OSError, EOFError, ValueError, pickle.UnpicklingError):  # closed, or gone
+            said = self._last_words()
             self.close()
             return Outcome(
                 digest=job.digest,
                 fault=Fault.WORKER_LOST,
-                reason="the server of its worker ended without a word",
+                reason=f"the server of its worker ended with exit code {self._process.returncode}",
+                detail=said,
             )
         finally:
             self.job = None
@@ -105,12 +108,19 @@ class RunServer:
         answer: Outcome | StrangeWorkerError = pickle.load(source)  # noqa: S301 -- our own process
         return answer
 
-    def close(self) -> None:
-        """End it, and the run that it may be busy with, which closes its record first."""
+    def _last_words(self) -> str:
+        return "" if self._said.closed else tail_of(self._said)
+
+    def ask_to_stop(self) -> None:
+        """Let it end, with the run that it may be busy with, without waiting for that."""
         with suppress(OSError):
             if self._process.stdin is not None:
                 self._process.stdin.close()
         self._process.terminate()
+
+    def close(self) -> None:
+        """End it, and the run that it may be busy with, which closes its record first."""
+        self.ask_to_stop()
         try:
             self._process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:
@@ -139,9 +149,11 @@ class _Workplace:
     def stop(self, runs: Path) -> None:
         """End all jobs that write below a folder."""
         with self._lock:
-            for server in self._busy:
-                if server.job is not None and server.job.runs == runs:
-                    server.close()
+            busy = [each for each in self._busy if each.job is None or each.job.runs == runs]
+        for server in busy:
+            server.ask_to_stop()
+        for server in busy:
+            server.close()
 
     def _take(self) -> RunServer:
         with self._lock:
@@ -173,3 +185,8 @@ def execute(job: Job) -> Outcome:
 def stop_jobs(runs: Path) -> None:
     """End all jobs of this process that write below a folder."""
     _WORKPLACE.stop(runs)
+
+
+def dask_setup(_worker: object) -> None:
+    """Leave Ctrl-C to the driver; Dask calls this where a worker begins."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,6 +1,7 @@
 """A batch that stops, however it does, goes on where it was; what is complete is never touched."""
 
 import hashlib
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ def test_ctrl_c_stops_in_order(case: Any, wait_until: Any) -> None:
     case.campaign(_seeds(4))
     driver = case.begin()
     assert wait_until(lambda: _records(case))
-    driver.send_signal(signal.SIGINT)
+    os.killpg(driver.pid, signal.SIGINT)  # a terminal tells the workers as well
     _out, err = driver.communicate(timeout=600)
     assert driver.returncode == 130, err
     assert "stopped; what is complete is kept, and the same command goes on" in err

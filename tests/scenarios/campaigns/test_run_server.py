@@ -97,7 +97,11 @@ def test_runs_begin_from_nothing_where_the_platform_cannot_fork(
     """With the same results; as on Windows and macOS."""
     case.campaign({"seed": {"seeds": 1}})
     copied = execute(1)
-    server = "import gridloom.scenarios.campaigns.run_server as s; s._FORKS = False; s.main()"
+    server = (
+        "from gridloom.scenarios.campaigns import run_server, supervised_run\n"
+        "supervised_run.FORKS = False\n"
+        "run_server.main()"
+    )
     monkeypatch.setattr(workplace, "_SERVER", ("-P", "-c", server))
     (case.folder / "spawned").mkdir()
     point = read_campaign(case.file).point(1)
