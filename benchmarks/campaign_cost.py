@@ -1,6 +1,6 @@
 """What a campaign costs beyond its runs, and what a second worker gains.
 
-python benchmarks/campaign_cost.py [--runs 16] [--duration 2d] [--repeats 3]
+python benchmarks/campaign_cost.py [--runs 9] [--duration 1d] [--repeats 3]
 
 The same runs one after the other in one warm process (the floor), and as campaigns with one worker
 and with two. Starting workers, with the first run of each, is told apart: it is paid once a
@@ -59,8 +59,8 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--runs", type=int, default=16)
-    parser.add_argument("--duration", default="2d")
+    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--duration", default="1d")
     parser.add_argument("--repeats", type=int, default=3)
     return parser.parse_args()
 

@@ -31,7 +31,7 @@ def own_workers(count: int) -> Iterator["Client"]:
         "distributed.scheduler.allowed-failures": _DEATHS,
         "distributed.worker.multiprocessing-method": "spawn",
         "distributed.diagnostics.nvml": False,
-        # However many runs there are, the scheduler, which lives in the driver, knows the last ones.
+        # However many runs there are, the scheduler, in the driver, knows the last ones only.
         "distributed.scheduler.transition-log-length": _KNOWN,
         "distributed.scheduler.events-log-length": _KNOWN,
         "distributed.scheduler.dashboard.tasks.task-stream-length": _KNOWN,

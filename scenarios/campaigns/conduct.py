@@ -127,7 +127,16 @@ def _claimed(folder: CampaignFolder) -> Iterator[None]:
     """
     RunFolder(folder.path).require_writable()
     is_new = not folder.path.exists()
-    folder.path.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ScenarioError(
+            Problem(
+                message=f"cannot write to {folder.path}: {error.strerror}",
+                expected="a folder you may write to",
+                suggestion="choose another with --out DIR",
+            )
+        ) from error
     had_index = folder.is_campaign()
     with ExitStack() as stack:
         try:

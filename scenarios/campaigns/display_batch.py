@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from gridloom.scenarios.campaigns.conduct import Summary
 from gridloom.scenarios.campaigns.index import Index, IndexedRun
-from gridloom.scenarios.campaigns.outcome import Outcome, RunState
+from gridloom.scenarios.campaigns.outcome import Fault, Outcome, RunState
 from gridloom.scenarios.campaigns.point import Parameter
 from gridloom.simulators.errors import GridloomError
 
@@ -182,12 +182,13 @@ def _bar(console: Console, total: int, complete: int) -> "tuple[Progress, Any]":
 
     bar = Progress(
         TextColumn("runs"),
-        BarColumn(),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TextColumn("[red]{task.fields[failed]} failed"),
         TimeElapsedColumn(),
-        TextColumn("left"),
+        TextColumn("so far,"),
         TimeRemainingColumn(elapsed_when_finished=False),
+        TextColumn("left;"),
         TextColumn("running {task.fields[running]}"),
         console=console,
         transient=True,
@@ -207,10 +208,12 @@ def print_summary(summary: Summary, index: Index) -> None:
         f"{counts[RunState.COMPLETE]:,} of {total:,} runs{shared} complete"
         + (f", {counts[RunState.FAILED]:,} failed" if counts[RunState.FAILED] else "")
     )
-    for fault, reason, count, number in index.failures(_SHOWN_FAILURES):
-        console.print(escape(f"  {count} x {fault}: {_shortened(reason)} (as run {number})"))
-    if counts[RunState.FAILED]:
-        console.print("  try them again with --retry-failed; their records say how far they came")
+    failures = index.failures(_SHOWN_FAILURES)
+    for fault, reason, count, number in failures:
+        told = reason if fault is Fault.BAD_INPUT else _shortened(reason)
+        console.print(escape(f"  {count} x {fault} (as run {number}): {told}"))
+    if any(fault is not Fault.BAD_INPUT for fault, *_ in failures):
+        console.print("  try them again with --retry-failed; batch.log has more of their ends")
     if summary.left_over:
         console.print(
             f"{summary.left_over:,} other complete runs lie there: of other values, other files "

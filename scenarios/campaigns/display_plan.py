@@ -61,11 +61,14 @@ def print_plan(
 def print_estimate(found: Estimate) -> None:
     """Print what the runs take, what that is told from, and what the machine lacks."""
     console = _console()
-    console.print(
-        f"{counted(found.runs, 'run')} to compute, {found.workers} at a time: "
-        f"about {_duration(found.wall_time_s)}, {_size(found.disk_bytes)} on disk, "
-        f"up to {_size(found.peak_memory_bytes)} of memory for a run ({found.basis})"
-    )
+    if math.isnan(found.wall_time_s):
+        console.print(f"{counted(found.runs, 'run')} to compute; what they take is not known:")
+    else:
+        console.print(
+            f"{counted(found.runs, 'run')} to compute, {found.workers} at a time: "
+            f"about {_duration(found.wall_time_s)}, {size(found.disk_bytes)} on disk, "
+            f"up to {size(found.peak_memory_bytes)} of memory for a run ({found.basis})"
+        )
     for warning in found.warnings:
         console.print(f"warning: {escape(warning)}")
 
@@ -110,12 +113,6 @@ def _counts(points: int, distinct: int, complete: int) -> str:
 
 
 def _duration(seconds: float) -> str:
-    if math.isnan(seconds):
-        return "unknown time"
     if seconds < _A_DAY_S:
         return span(seconds)
     return f"{timedelta(seconds=round(seconds)) // timedelta(hours=1) / 24:.1f} days"
-
-
-def _size(count: float) -> str:
-    return "unknown space" if math.isnan(count) else size(count)

@@ -4,7 +4,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,8 @@ class Estimate:
     """What the numbers come from."""
     warnings: tuple[str, ...]
     """What will not do on this machine."""
+    failed: int
+    """How many of the probe runs failed, as all runs of their schemes may."""
 
 
 def estimate(
@@ -73,6 +75,7 @@ def estimate(
     """
     found: list[Probe] = []
     told: list[str] = []
+    failed = 0
     with tempfile.TemporaryDirectory(prefix="gridloom-probe-") as scratch:
         for point in campaign.schemes(MOST_PROBES):
             outcome, files = _run(campaign, point, execute, Path(scratch, f"{point.number}"))
@@ -81,9 +84,11 @@ def estimate(
             probe = probe_of(outcome, files, point)
             if probe is None:
                 told.append(_reason(point, outcome))
+                failed += outcome.fault is not Fault.TIMEOUT
             else:
                 found.append(probe)
-    return _together(found, told, folder, runs=runs, workers=workers)
+    whole = _together(found, told, folder, runs=runs, workers=workers)
+    return replace(whole, failed=failed)
 
 
 def _run(
@@ -166,6 +171,7 @@ def _together(
         peak_memory_bytes=peak_bytes,
         basis=_basis(probes),
         warnings=(*told, *_shortages(folder, disk_bytes, at_a_time, peak_bytes)),
+        failed=0,
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from gridloom.scenarios.commands.options import Out, Overrides
+from gridloom.simulators.errors import SimulatorError
 
 if TYPE_CHECKING:
     from gridloom.scenarios.campaigns.campaign import Campaign
@@ -135,8 +136,10 @@ def _show_plan(
             complete = {run.digest for run in index.runs(RunState.COMPLETE)}
     planned = map(planned_run, campaign.points())
     left = print_plan(campaign, planned, complete=complete, show_all=show_all)
-    if left:
-        with RunServer() as server:
-            print_estimate(
-                estimate(campaign, server.execute, workers=workers, runs=left, folder=folder.path)
-            )
+    if not left:
+        return
+    with RunServer() as server:
+        found = estimate(campaign, server.execute, workers=workers, runs=left, folder=folder.path)
+    print_estimate(found)
+    if found.failed:
+        raise typer.Exit(SimulatorError.exit_code)

@@ -24,6 +24,8 @@ def watch(
 
     def announce(address: str) -> None:
         print(f"{path}: {address}", flush=True)
+        if not path.exists():
+            print(f"there is no {path} yet: the page waits for it", flush=True)
         if sys.stdout.isatty() and not no_browser:
             import webbrowser
 

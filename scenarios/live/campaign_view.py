@@ -52,7 +52,7 @@ class CampaignView:
             RecordError: the index cannot be read now.
         """
         with LiveIndex(self._folder.index) as index:
-            about = _about(index)
+            about = index.about()
             counts = index.counts()
             kpis = index.whole_kpis()
             mean_s = index.mean_wall_time_s(_RECENT)
@@ -99,13 +99,6 @@ class CampaignView:
                 return {"time_s": int(root[COMMITTED][()]), "duration_s": self._durations_s[name]}
         except RecordError:  # it has not begun to write
             return {"time_s": None, "duration_s": None}
-
-
-def _about(index: LiveIndex) -> About:
-    try:
-        return index.about()
-    except LookupError as error:
-        raise RecordError("the campaign has only just begun") from error
 
 
 def _pace(counts: dict[RunState, int], mean_s: float | None) -> dict[str, float | None]:

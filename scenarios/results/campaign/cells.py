@@ -63,6 +63,33 @@ def shown_means(values: FloatArray, roles: Roles) -> SeedMeans:
     )
 
 
+def in_common(values: FloatArray, factor: Factor | None, roles: Roles) -> FloatArray:
+    """Return an indicator without the runs that not every value of a factor has a match for.
+
+    A match shares all else, the seed included. What never has the indicator at all is not asked
+    for one; where no case was planned for all, nothing is left out.
+
+    Args:
+        values: (points,), NaN where not known.
+        factor: whose values are set against each other.
+        roles: of all factors.
+    """
+    if factor is None:
+        return values
+    others = [each for each in (*roles.settings, *roles.seeds) if each is not factor]
+    cases = np.unique(combined(others, roles.points), return_inverse=True)[1]
+    known = np.zeros((int(cases.max(initial=-1)) + 1, len(factor)), dtype=np.bool_)
+    planned = np.zeros_like(known)
+    planned[cases, factor.codes] = True
+    finite = np.isfinite(values)
+    known[cases[finite], factor.codes[finite]] = True
+    compared = known.any(axis=0)
+    if not np.any(np.all(planned[:, compared], axis=1)):
+        return values
+    shared = np.asarray(np.all(known[:, compared], axis=1))
+    return np.where(shared[cases], values, np.nan)
+
+
 def scheme_differences(
     values: FloatArray, scheme: Factor, roles: Roles, among: Codes | None = None
 ) -> SeedMeans:

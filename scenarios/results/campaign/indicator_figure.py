@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gridloom.scenarios.results.campaign.cells import shown_means
+from gridloom.scenarios.results.campaign.cells import in_common, shown_means
 from gridloom.scenarios.results.campaign.columns import Column
 from gridloom.scenarios.results.campaign.indicator_plot import draw_indicator, shows_single_runs
 from gridloom.scenarios.results.campaign.roles import Roles
@@ -15,6 +15,7 @@ from gridloom.scenarios.results.campaign.writing import (
 )
 from gridloom.scenarios.results.figures.style import ReportFigure
 from gridloom.scenarios.results.wording import counted, number
+from gridloom.simulators.errors import listing
 from gridloom.simulators.model import FloatArray
 
 
@@ -50,12 +51,19 @@ def _title(column: Column, values: FloatArray, roles: Roles) -> str:
         mean = means_over_seeds(values, np.zeros_like(roles.seed_codes), roles.seed_codes, 1)
         text = with_interval(float(mean.mean[0]), float(mean.half_width[0]))
         return f"{label}: {text} {printed_unit(column.unit)}".strip()
-    means = means_over_seeds(values, factor.codes, roles.seed_codes, len(factor)).mean
-    if not np.isfinite(means).any():
+    shared = in_common(values, factor, roles)
+    means = means_over_seeds(shared, factor.codes, roles.seed_codes, len(factor)).mean
+    known = np.flatnonzero(np.isfinite(means))
+    if not len(known):
         return label
     least, most = int(np.nanargmin(means)), int(np.nanargmax(means))
-    if number(means[least]) == number(means[most]) and np.isfinite(means).all():
-        return f"{label}: {with_unit(means[least], column)} on average, whatever {factor.name}"
+    if number(means[least]) == number(means[most]):
+        where = (
+            f"any {factor.name}"
+            if len(known) == len(factor)
+            else listing([factor.names[place] for place in known])
+        )
+        return f"{label}: {with_unit(means[least], column)} on average with {where}"
     return (
         f"{label}: {with_unit(means[least], column)} on average with {factor.names[least]}, "
         f"{with_unit(means[most], column)} with {factor.names[most]}"
@@ -77,6 +85,13 @@ def _caption(means: SeedMeans, roles: Roles) -> str:
     sentences = [f"{several}{interval}." if several else "One run each: no intervals."]
     if roles.rest:
         sentences.append(f"Averaged over {', '.join(f.name for f in roles.rest)}.")
+    told = roles.scheme or roles.x
+    others = [f.name for f in roles.settings if f is not told]
+    if told is not None:
+        over = f"all {' and '.join(others)} and " if others else ""
+        sentences.append(
+            f"The heading’s averages: over {over}the seeds that every {told.name} has."  # noqa: RUF001
+        )
     if shows_single_runs(roles) and most > 1:
         sentences.append("Pale dots: single runs.")
     if roles.panel:

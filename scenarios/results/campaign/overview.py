@@ -95,7 +95,7 @@ def axis_rows(axes: Sequence[Axis]) -> list[AxisRow]:
             values=_values(axis),
             unit=printed_unit(axis.unit),
             count=len(axis.labels),
-            sets=", ".join(axis.keys) or "named changes",
+            sets=", ".join(axis.keys) or "variants or changes",
         )
         for axis in axes
     ]

@@ -9,6 +9,7 @@ from gridloom.scenarios.results.campaign.cells import (
     Cells,
     cell_means,
     cells_of,
+    in_common,
     scheme_differences,
 )
 from gridloom.scenarios.results.campaign.roles import Roles
@@ -135,7 +136,7 @@ def all_indicators(values: CampaignValues, roles: Roles) -> list[tuple[str, Prin
     heads = [", ".join(cells.texts(cell)) or "all runs" for cell in range(len(cells))]
     groups: dict[str, list[tuple[list[str], list[Cell]]]] = {}
     for place, column in enumerate(values.columns):
-        means = _plain_means(values.of_points(place), cells)
+        means = _plain_means(in_common(values.of_points(place), roles.scheme, roles), cells)
         numbers = [Cell(text=number(mean, 4)) for mean in means.tolist()]
         groups.setdefault(column.group, []).append(([axis_title(column), column.header], numbers))
     return [

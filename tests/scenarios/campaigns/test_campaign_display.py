@@ -48,7 +48,7 @@ def test_a_summary_tells_failures_once_with_an_example(
     print_summary(Summary(folder=folder, counts=index.counts(), points=4, left_over=5), index)
     printed = capsys.readouterr().out
     assert "1 of 3 runs (for 4 points) complete, 2 failed" in printed
-    assert "2 x timeout: it took longer than 60 s (as run 2)" in printed
+    assert "2 x timeout (as run 2): it took longer than 60 s" in printed
     assert "and more lines" not in printed
     assert "5 other complete runs lie there" in printed
     assert f"gridloom table {tmp_path}" in printed

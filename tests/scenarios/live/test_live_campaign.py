@@ -116,7 +116,10 @@ def test_a_missing_index_and_one_without_a_plan_are_errors_to_be_told(
     campaign.index.unlink()
     with pytest.raises(RecordError, match="index"):
         view.state()
-    with Index(campaign.index, writable=True), pytest.raises(RecordError, match="just begun"):
+    with (
+        Index(campaign.index, writable=True),
+        pytest.raises(RecordError, match="no campaign was begun"),
+    ):
         view.state()
 
 

@@ -236,6 +236,66 @@ def test_what_is_averaged_over_is_said(write_campaign: Any) -> None:
     assert "Averaged over d, e." in page_of(write_campaign(axes, kpis_of=kpis_of)).text
 
 
+def test_runs_that_are_missing_make_no_difference_between_schemes(write_campaign: Any) -> None:
+    """Both schemes cost the seed; without the cheap runs of one, its plain mean would be 3."""
+
+    def kpis_of(parameters: Any) -> list[Kpi] | Fault:
+        seed = parameters["seed"]
+        if parameters["scheme"] == "amas" and seed < 3:
+            return Fault.CRASHED
+        return [cost_kpi(float(seed))]
+
+    page = page_of(write_campaign([SCHEME, SEED], kpis_of=kpis_of))
+    assert "3 EUR on average with any scheme" in page.text
+    rows = [row for row in page.rows if COST in row]
+    assert [row[-2:] for row in rows] == [["3", "3"]]
+
+
+def test_what_a_scheme_never_has_is_not_said_of_it(write_campaign: Any) -> None:
+    """Only one scheme plans: the others' runs are not missing, and no mean is theirs."""
+
+    def kpis_of(parameters: Any) -> list[Kpi]:
+        gap = [cost_kpi(parameters["seed"] / 2)] if parameters["scheme"] == "amas" else []
+        return [*gap, kpi_of_time(float(parameters["seed"]))]
+
+    page = page_of(write_campaign([SCHEME, SEED], kpis_of=kpis_of))
+    assert "1 EUR on average with amas" in page.text
+    assert "1 EUR on average with any scheme" not in page.text
+
+
+def kpi_of_time(value: float) -> Kpi:
+    return Kpi(
+        name=OVERLOAD,
+        value=value,
+        unit="s",
+        group="Grid",
+        label="time with an overloaded line",
+        headline=True,
+    )
+
+
+def test_the_page_says_what_was_studied(tmp_path: Path) -> None:
+    """What it asks, of which scenario, and what was set for all runs."""
+    folder = CampaignFolder(tmp_path)
+    about = About(
+        name="case",
+        title="A case",
+        file="c.yaml",
+        axes=(SEED,),
+        gridloom_version="1",
+        description="What is asked?",
+        scenario="quickstart",
+        changes={"duration": "10min", "simulators": {"ev": {"rated_power_kw": 11}}},
+    )
+    with Index(folder.index, writable=True) as index:
+        index.begin(about, [PlannedRun(number=1, parameters={"seed": 1}, digest="a", folder="a")])
+        index.set_ended("a", Outcome(digest="a", kpis=[cost_kpi(1.0)]))
+    text = page_of(folder).text
+    assert "What is asked?" in text
+    assert "quickstart" in text
+    assert 'duration="10min", simulators.ev.rated_power_kw=11' in text
+
+
 def test_a_campaign_without_complete_runs_has_a_report(write_campaign: Any) -> None:
     page = page_of(write_campaign(kpis_of=lambda _: Fault.MEMORY))
     assert page.sections == ["axes", "failures"]

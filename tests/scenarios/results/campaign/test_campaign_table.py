@@ -20,8 +20,8 @@ from gridloom.scenarios.results.campaign import (
     open_campaign,
     write_table,
 )
-from gridloom.scenarios.results.replacing import replacing
 from gridloom.scenarios.results.kpis.kpi import Kpi
+from gridloom.scenarios.results.replacing import replacing
 from gridloom.simulators.errors import RecordError, ScenarioError
 
 COST, OVERLOAD = "imbalance_cost_eur", "line_overload_duration_s"

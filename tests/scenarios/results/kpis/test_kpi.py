@@ -38,7 +38,7 @@ def test_what_is_no_table_is_an_error(tmp_path: Path) -> None:
     other.write_text("a,b\n1,2\n")
     with pytest.raises(RecordError, match="is not a table of KPIs"):
         read_kpis_csv(other)
-    with pytest.raises(RecordError, match="cannot write .*kpis"):
+    with pytest.raises(RecordError, match=r"cannot write .*kpis"):
         write_kpis_csv(KPIS, tmp_path / "no" / "kpis.csv")
 
 
