@@ -31,6 +31,11 @@ def own_workers(count: int) -> Iterator["Client"]:
         "distributed.scheduler.allowed-failures": _DEATHS,
         "distributed.worker.multiprocessing-method": "spawn",
         "distributed.diagnostics.nvml": False,
+        # Workers only wait for their runs: whatever looks at them every few milliseconds can go.
+        "distributed.worker.profile.enabled": False,
+        "distributed.admin.tick.interval": "1s",
+        "distributed.admin.tick.limit": "10s",
+        "distributed.admin.system-monitor.interval": "2s",
         # However many runs there are, the scheduler, in the driver, knows the last ones only.
         "distributed.scheduler.transition-log-length": _KNOWN,
         "distributed.scheduler.events-log-length": _KNOWN,
