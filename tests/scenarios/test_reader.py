@@ -131,7 +131,7 @@ def test_digest_follows_values_and_file_contents_and_nothing_else(
 ) -> None:
     (tmp_path / "prices.csv").write_text("1,2\n", encoding="utf-8")
     digest = read(RICH).scenario().digest([tmp_path])
-    assert len(digest) == 10
+    assert len(digest) == 64
     assert set(digest) <= set("0123456789abcdef")
     defaults_written_out = RICH.replace("seed: 3", "seed: 3 # why not\nvariants:")
     assert read(defaults_written_out).scenario().digest([tmp_path]) == digest
