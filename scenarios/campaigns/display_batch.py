@@ -2,8 +2,9 @@
 
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
+from importlib.util import find_spec
 from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
@@ -75,9 +76,7 @@ class BatchDisplay:
         resumed = f", {complete:,} of them complete" if complete else ""
         places = f"{threads} at a time" if threads else "waiting for workers"
         self._say(f"{total:,} runs{resumed}; {places}")
-        with suppress(ImportError):
-            import bokeh  # noqa: F401 -- without it, Dask has no dashboard to show
-
+        if find_spec("bokeh") is not None:  # without it, Dask has no dashboard to show
             self._say(f"Dask dashboard: {client.dashboard_link}")
         self._begin = monotonic()
         if self._live:
