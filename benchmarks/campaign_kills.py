@@ -25,6 +25,7 @@ import psutil
 _DURATION = "30min"
 _MEAN_PAUSE_S = 2.0
 _LEFT_S = 20.0
+_TAIL = 3_000
 _KINDS = ("driver", "worker", "server", "run")
 
 
@@ -97,12 +98,15 @@ def main() -> None:
             sys.exit((undisturbed.folder / "batch.txt").read_text())
         print(f"undisturbed: {options.runs} runs in {time.perf_counter() - begin:.0f} s")
         begin = time.perf_counter()
-        killed = _disturb(disturbed, options.kills, random.Random(options.seed))  # noqa: S311 -- no secret
+        killed, driver_code = _disturb(disturbed, options.kills, random.Random(options.seed))  # noqa: S311 -- no secret
         told = ", ".join(f"{killed[kind]} {kind}s" for kind in _KINDS)
         print(
             f"disturbed: {killed.total()} kills ({told}), {disturbed.commands} commands, "
             f"{time.perf_counter() - begin:.0f} s"
         )
+        if driver_code != 0:
+            print((disturbed.folder / "batch.txt").read_text()[-_TAIL:])
+            sys.exit(f"the last command ended with exit code {driver_code}")
         _require_equal(undisturbed, disturbed)
         if killed.total() < options.kills:
             sys.exit(f"complete before {options.kills} kills: ask for more --runs")
@@ -118,20 +122,26 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _disturb(case: Case, kills: int, chance: random.Random) -> Counter[str]:
-    """Run a campaign to its end, and kill something of it as often as asked."""
+def _disturb(case: Case, kills: int, chance: random.Random) -> tuple[Counter[str], int]:
+    """Run a campaign to its end, and kill something of it as often as asked.
+
+    Returns:
+        what was killed, and the exit code of the last command.
+    """
     killed: Counter[str] = Counter()
     driver = case.start()
     while True:
         if driver.poll() is not None:
             case.look()
-            if driver.returncode >= 0:
-                return killed
+            if driver.returncode == 0 or case.commands > 2 * kills:
+                return killed, driver.returncode
             driver = case.start()
         time.sleep(chance.expovariate(1 / _MEAN_PAUSE_S))
         if killed.total() < kills:
             kind = _kill(driver.pid, chance)
             killed[kind] += kind != ""
+            if kind == "driver":
+                driver.wait()
             case.look()
 
 

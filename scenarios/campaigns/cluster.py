@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from gridloom.simulators.errors import Problem, ScenarioError
+from gridloom.simulators.errors import GridloomError, Problem, ScenarioError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
 _CONNECT_S = 10
 _DEATHS = 1_000
 """Workers that may die under a run before Dask blames the run, which cannot have done it."""
 _KNOWN = 1_000
+_STARTS = 3
 _SHARE = 0.9
 """Of this machine's memory for all runs together."""
 
@@ -25,7 +26,7 @@ _SHARE = 0.9
 def own_workers(count: int) -> Iterator["Client"]:
     """Give workers on this machine, which end with the block or with this process."""
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     settings = {
         "distributed.scheduler.allowed-failures": _DEATHS,
@@ -44,19 +45,36 @@ def own_workers(count: int) -> Iterator["Client"]:
     }
     with (
         dask.config.set(settings),
-        LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            memory_limit=0,  # runs have theirs
-            preload=["gridloom.scenarios.campaigns.workplace"],
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
+        _started(count) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         yield client
+
+
+def _started(count: int) -> "LocalCluster":
+    """Start workers; where one is killed before it is there, all of them once more.
+
+    Raises:
+        GridloomError: they cannot be started.
+    """
+    from distributed import LocalCluster
+
+    told = ""
+    for _ in range(_STARTS):
+        try:
+            return LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                memory_limit=0,  # runs have theirs
+                preload=["gridloom.scenarios.campaigns.workplace"],
+                silence_logs=logging.CRITICAL,
+            )
+        except (OSError, RuntimeError) as error:
+            told = str(error)
+    raise GridloomError(f"Dask cannot start workers on this machine: {told}")
 
 
 @contextmanager
