@@ -154,7 +154,9 @@ def _kill(driver: int, chance: random.Random) -> str:
     found: dict[str, list[psutil.Process]] = {"driver": [psutil.Process(driver)]}
     for process in below:
         found.setdefault(_kind(process), []).append(process)
-    kind = chance.choice([kind for kind in _KINDS if kind in found])
+    kind = chance.choice(_KINDS)
+    if kind not in found:  # not yet: there will be another time
+        return ""
     try:
         chance.choice(found[kind]).kill()
     except psutil.Error:  # it has ended meanwhile
