@@ -38,8 +38,7 @@ def own_workers(count: int) -> Iterator["Client"]:
         "distributed.admin.tick.limit": "10s",
         "distributed.admin.system-monitor.interval": "2s",
         # However many runs there are, the scheduler, in the driver, knows the last ones only.
-        "distributed.scheduler.transition-log-length": _KNOWN,
-        "distributed.scheduler.events-log-length": _KNOWN,
+        "distributed.admin.low-level-log-length": _KNOWN,
         "distributed.scheduler.dashboard.tasks.task-stream-length": _KNOWN,
         "distributed.scheduler.dashboard.status.task-stream-length": _KNOWN,
     }
