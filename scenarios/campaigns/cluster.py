@@ -17,6 +17,7 @@ _CONNECT_S = 10
 _DEATHS = 1_000
 """Workers that may die under a run before Dask blames the run, which cannot have done it."""
 _KNOWN = 1_000
+"""Entries of Dask's own logs."""
 _STARTS = 3
 _SHARE = 0.9
 """Of this machine's memory for all runs together."""

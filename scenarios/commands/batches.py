@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
-from gridloom.scenarios.commands.options import Out, Overrides
+from gridloom.scenarios.commands.options import Out
 from gridloom.simulators.errors import SimulatorError
 
 if TYPE_CHECKING:
@@ -19,7 +19,14 @@ def batch(
     campaign: Annotated[
         str, typer.Argument(metavar="CAMPAIGN", help="A shipped campaign's name, or a YAML file.")
     ],
-    overrides: Overrides = [],  # noqa: B006 -- typer reads the default, nobody changes it
+    overrides: Annotated[
+        list[str],
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Override one key of the campaign file, as in `--set axes.seed.seeds=2`.",
+        ),
+    ] = [],  # noqa: B006 -- typer reads the default, nobody changes it
     out: Out = Path("outputs"),
     workers: Annotated[
         int | None,
