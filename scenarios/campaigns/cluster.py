@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psutil
+from typing_extensions import override
 
 from gridloom.simulators.errors import GridloomError, Problem, ScenarioError
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
+
+_log = logging.getLogger(__name__)
 
 _CONNECT_S = 10
 _DEATHS = 1_000
@@ -19,6 +22,8 @@ _DEATHS = 1_000
 _KNOWN = 1_000
 """Entries of Dask's own logs."""
 _STARTS = 3
+_DASK_LOGS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
+"""Loggers that Dask, and what it is built on, send to the terminal."""
 _SHARE = 0.9
 """Of this machine's memory for all runs together."""
 
@@ -44,6 +49,7 @@ def own_workers(count: int) -> Iterator["Client"]:
         "distributed.scheduler.dashboard.status.task-stream-length": _KNOWN,
     }
     with (
+        _dask_in_our_log(),
         dask.config.set(settings),
         _started(count) as cluster,
         Client(cluster, set_as_default=False) as client,
@@ -84,10 +90,15 @@ def workers_of(scheduler: str) -> Iterator["Client"]:
     Raises:
         ScenarioError: there is no scheduler.
     """
+    with _dask_in_our_log(), _client_of(scheduler) as client:
+        yield client
+
+
+def _client_of(scheduler: str) -> "Client":
     from distributed import Client
 
     try:
-        client = Client(scheduler, timeout=_CONNECT_S, set_as_default=False)
+        return Client(scheduler, timeout=_CONNECT_S, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ScenarioError(
             Problem(
@@ -97,8 +108,34 @@ def workers_of(scheduler: str) -> Iterator["Client"]:
                 "on every machine",
             )
         ) from None
-    with client:
-        yield client
+
+
+class _OurLog(logging.Handler):
+    """Hands on what others log."""
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.WARNING:
+            _log.handle(record)
+
+
+@contextmanager
+def _dask_in_our_log() -> Iterator[None]:
+    """Have what Dask logs in this process, traces and all, in the log and not on the terminal."""
+    import distributed  # noqa: F401  # gives its loggers their handlers
+
+    handler = _OurLog()
+    loggers = [logging.getLogger(name) for name in _DASK_LOGS]
+    before = [(logger, logger.handlers[:], logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.handlers[:] = [handler]
+        logger.propagate = False
+    try:
+        yield
+    finally:
+        for logger, handlers, propagate in before:
+            logger.handlers[:] = handlers
+            logger.propagate = propagate
 
 
 def available_cores() -> int:

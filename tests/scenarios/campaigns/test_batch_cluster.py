@@ -1,6 +1,7 @@
 """A campaign on the workers of an existing Dask scheduler."""
 
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gridloom.scenarios.campaigns.cluster import workers_of
 from gridloom.scenarios.campaigns.index import Index
 from gridloom.scenarios.campaigns.outcome import RunState
 
@@ -80,6 +82,25 @@ def test_a_scheduler_that_goes_away_costs_no_run(
     assert RunState.FAILED not in {run.state for run in case.runs}
     assert case.batch().code == 0
     assert {run.attempts for run in case.runs} == {1}
+
+
+def test_what_dask_has_to_say_goes_to_the_log(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Traces of its own included; later it speaks for itself again."""
+    names = ("distributed.client", "distributed.core", "tornado.application", "asyncio")
+    before = [list(logging.getLogger(name).handlers) for name in names]
+    with workers_of(cluster.address):
+        for name in names:
+            logging.getLogger(name).error("says %s", name, exc_info=OSError("gone"))
+            logging.getLogger(name).info("whispers %s", name)
+    assert [text for text in caplog.messages if "says" in text] == [
+        f"says {name}" for name in names
+    ]
+    assert "whispers" not in caplog.text
+    assert "OSError: gone" in caplog.text
+    assert capfd.readouterr().err == ""
+    assert [list(logging.getLogger(name).handlers) for name in names] == before
 
 
 def _results(case: Any) -> list[tuple[str, str, str, float]]:
