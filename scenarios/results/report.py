@@ -1,6 +1,5 @@
 """The report of a run: one HTML page that needs nothing but itself."""
 
-import base64
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gridloom.scenarios.results.cash_flows import cash_flows
+from gridloom.scenarios.results.html_page import write_page
 from gridloom.scenarios.results.kpis.negotiation import negotiation_of
 from gridloom.scenarios.results.record.layout import (
     FAILURE,
@@ -19,7 +19,6 @@ from gridloom.scenarios.results.record.layout import (
     RunStatus,
 )
 from gridloom.scenarios.results.recording import rows_of_several_steps
-from gridloom.scenarios.results.replacing import replacing
 from gridloom.scenarios.results.wall_time_lines import wall_time_lines
 from gridloom.scenarios.results.wording import DASH, LocalTime, counted, number, span
 
@@ -81,20 +80,10 @@ def write_report(record: "xr.DataTree", kpis: "Sequence[Kpi]", path: Path) -> No
     Raises:
         RecordError: the page cannot be written.
     """
-    from jinja2 import Environment, StrictUndefined
-
     from gridloom.scenarios.results.figures import report_figures
 
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["data_uri"] = _data_uri
-    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    page = template.render(
-        **_content(record, kpis, report_figures(record)), has_trace=(path.parent / _TRACE).is_file()
-    )
-    with replacing(path) as unfinished:
-        unfinished.write_text(page, encoding="utf-8", newline="\n")
+    content = _content(record, kpis, report_figures(record))
+    write_page(path, _TEMPLATE, {**content, "has_trace": (path.parent / _TRACE).is_file()})
 
 
 def _content(
@@ -217,7 +206,3 @@ def _yaml(scenario: dict[str, Any]) -> str:
     writer.width = 96
     writer.dump(scenario, stream)
     return stream.getvalue()
-
-
-def _data_uri(svg: bytes) -> str:
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode('ascii')}"

@@ -1,6 +1,5 @@
 """The report of a campaign: one HTML page that needs nothing but itself, in the report's look."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder
 from gridloom.scenarios.campaigns.index import Index
-from gridloom.scenarios.results import report
 from gridloom.scenarios.results.campaign.bookkeeping import books_of
 from gridloom.scenarios.results.campaign.campaign_results import require_campaign
 from gridloom.scenarios.results.campaign.cells import cells_of
@@ -29,14 +27,13 @@ from gridloom.scenarios.results.campaign.selection import (
 )
 from gridloom.scenarios.results.campaign.values import CampaignValues, read_values
 from gridloom.scenarios.results.campaign.writing import written_parameters
-from gridloom.scenarios.results.replacing import replacing
+from gridloom.scenarios.results.html_page import write_page
 
 if TYPE_CHECKING:
     from gridloom.scenarios.results.campaign.trade_off import TradeOff
     from gridloom.scenarios.results.figures.style import ReportFigure
 
 _TEMPLATE = Path(__file__).with_name("campaign.html")
-_REPORT_TEMPLATE = Path(report.__file__).with_name("report.html")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,16 +71,8 @@ def write_campaign_report(
         ScenarioError: there is no campaign, or no run has an indicator asked for.
         RecordError: the books cannot be read, or the page cannot be written.
     """
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
     require_campaign(folder)
     page = out or folder.report
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["data_uri"] = _data_uri
-    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     with Index(folder.index) as index:
         chosen = _choose(read_values(index, Choice()), indicators, pareto)
         content = {**_head(index, folder, page), **_findings(chosen)}
@@ -91,11 +80,7 @@ def write_campaign_report(
             (run, written_parameters(run.parameters))
             for run in outstanding_runs(chosen.values, folder, index, page)
         ]
-    style = Markup(_style_of_the_report())  # noqa: S704 -- our own file
-    with replacing(page) as unfinished:
-        unfinished.write_text(
-            template.render(style=style, **content), encoding="utf-8", newline="\n"
-        )
+    write_page(page, _TEMPLATE, content)
     return page
 
 
@@ -185,12 +170,3 @@ def _draw(trade_off: "TradeOff", roles: Roles) -> "ReportFigure":
 
     with figure_style():
         return trade_off_figure(trade_off, roles)
-
-
-def _style_of_the_report() -> str:
-    text = _REPORT_TEMPLATE.read_text(encoding="utf-8")
-    return text.partition("<style>")[2].partition("</style>")[0]
-
-
-def _data_uri(svg: bytes) -> str:
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode('ascii')}"

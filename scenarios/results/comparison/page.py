@@ -1,24 +1,21 @@
 """The comparison as one HTML page that needs nothing but itself, in the look of the report."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gridloom.scenarios.results import report
 from gridloom.scenarios.results.comparison.comparison import Comparison
 from gridloom.scenarios.results.comparison.measures import Measure
 from gridloom.scenarios.results.comparison.published import Beside
+from gridloom.scenarios.results.html_page import write_page
 from gridloom.scenarios.results.wording import DASH, MINUS, number, span
-from gridloom.simulators.errors import RecordError
 
 if TYPE_CHECKING:
     from gridloom.scenarios.results.figures.style import ReportFigure
 
 _TEMPLATE = Path(__file__).with_name("comparison.html")
-_REPORT_TEMPLATE = Path(report.__file__).with_name("report.html")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,32 +49,13 @@ def write_comparison_page(comparison: Comparison, path: Path) -> None:
     Raises:
         RecordError: the page cannot be written.
     """
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
     from gridloom.scenarios.results.comparison.figures import comparison_figures
     from gridloom.scenarios.results.comparison.figures.looks import scheme_looks
 
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["data_uri"] = _data_uri
-    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     looks = scheme_looks(comparison.labels, comparison.reference.label)
-    page = template.render(
-        style=Markup(_style_of_the_report()),  # noqa: S704 -- our own file
-        colours=[looks[label].colour for label in comparison.labels],
-        **_content(comparison, comparison_figures(comparison)),
-    )
-    try:
-        path.write_text(page, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise RecordError(f"cannot write the comparison '{path}': {error.strerror}") from error
-
-
-def _style_of_the_report() -> str:
-    text = _REPORT_TEMPLATE.read_text(encoding="utf-8")
-    return text.partition("<style>")[2].partition("</style>")[0]
+    content = _content(comparison, comparison_figures(comparison))
+    content["colours"] = [looks[label].colour for label in comparison.labels]
+    write_page(path, _TEMPLATE, content)
 
 
 def _content(comparison: Comparison, figures: "Sequence[ReportFigure]") -> dict[str, Any]:
@@ -210,7 +188,3 @@ def _runs(comparison: Comparison) -> list[RunRow]:
             )
         )
     return rows
-
-
-def _data_uri(svg: bytes) -> str:
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode('ascii')}"
