@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 
 from gridloom.scenarios.results.campaign.columns import Column
 from gridloom.scenarios.results.campaign.points import Codes
@@ -32,6 +33,8 @@ _LOGARITHMIC = 100.0
 """Ratio of the largest to the smallest value from which on an axis is logarithmic."""
 _SPREAD = 0.5
 """Of schemes side by side at one place of an axis without numbers."""
+_APART_PT, _WIDEST_PT = 4.0, 12.0
+"""Of schemes side by side at one number, and of all of them together."""
 _LONGEST_LABEL = 40
 _MOST_DOTS, _BESIDE = 500, 0.05
 """Of single runs, and how far left of their mean they are."""
@@ -46,6 +49,8 @@ class _Horizontal:
     """(schemes, values)."""
     ticks: tuple[str, ...] | None
     """Where it has no numbers."""
+    moved_pt: FloatArray
+    """(schemes,) of bars at the same number, so that none hides another."""
 
 
 def draw_indicator(column: Column, values: FloatArray, means: SeedMeans, roles: Roles) -> bytes:
@@ -71,6 +76,7 @@ def draw_indicator(column: Column, values: FloatArray, means: SeedMeans, roles: 
                 horizontal.positions[scheme],
                 (means.mean[here], means.half_width[here]),
                 look,
+                horizontal.moved_pt[scheme],
                 label=schemes[scheme] if schemes else "",
                 linestyle=look.dash if horizontal.ticks is None else "",
             )
@@ -88,21 +94,23 @@ def shows_single_runs(roles: Roles) -> bool:
 
 def _horizontal(roles: Roles) -> _Horizontal:
     schemes = len(roles.scheme) if roles.scheme else 1
+    places: FloatArray = np.arange(schemes, dtype=np.float64) - (schemes - 1) / 2
     factor = roles.x or roles.scheme
-    if factor is None:
-        return _Horizontal(title="", positions=np.zeros((1, 1)), ticks=("all runs",))
-    if roles.x is None:
-        own_place = np.arange(schemes, dtype=np.float64)[:, np.newaxis]
-        return _Horizontal(title=factor.title, positions=own_place, ticks=factor.texts)
-    if factor.positions is not None:
+    title = factor.title if factor else ""
+    if factor is not None and roles.x is not None and factor.positions is not None:
         return _Horizontal(
-            title=factor.title, positions=np.tile(factor.positions, (schemes, 1)), ticks=None
+            title=title,
+            positions=np.tile(factor.positions, (schemes, 1)),
+            ticks=None,
+            moved_pt=places * min(_APART_PT, _WIDEST_PT / schemes),
         )
-    shift = (np.arange(schemes) - (schemes - 1) / 2) * _SPREAD / schemes
+    own_place = np.arange(schemes, dtype=np.float64)[:, np.newaxis]
+    side_by_side = places[:, np.newaxis] * _SPREAD / schemes
     return _Horizontal(
-        title=factor.title,
-        positions=np.arange(len(factor)) + shift[:, np.newaxis],
-        ticks=factor.texts,
+        title=title,
+        positions=own_place if roles.x is None else np.arange(len(roles.x)) + side_by_side,
+        ticks=factor.texts if factor else ("all runs",),
+        moved_pt=np.zeros(schemes),
     )
 
 
@@ -152,7 +160,12 @@ def _legend(figure: Figure, panels: Sequence[Axes]) -> None:
 
 
 def _draw_series(
-    axes: Axes, x: FloatArray, means: tuple[FloatArray, FloatArray], look: Look, **style: Any
+    axes: Axes,
+    x: FloatArray,
+    means: tuple[FloatArray, FloatArray],
+    look: Look,
+    moved_pt: float,
+    **style: Any,
 ) -> None:
     """Draw means with their intervals: bars, or a band where there are many."""
     order = np.argsort(x, kind="stable")
@@ -163,7 +176,19 @@ def _draw_series(
         low, high = mean - half_width, mean + half_width
         axes.fill_between(x, low, high, color=look.colour, alpha=0.18, linewidth=0)
     else:
-        axes.errorbar(x, mean, yerr=np.nan_to_num(half_width), markersize=5.5, capsize=3, **common)
+        bars = np.nan_to_num(half_width)
+        moved = ScaledTranslation(moved_pt / 72, 0, axes.figure.dpi_scale_trans)
+        for ends in (mean - bars, mean + bars):  # which do not count by themselves once moved
+            axes.update_datalim(np.column_stack([x, ends]))
+        axes.errorbar(
+            x,
+            mean,
+            yerr=bars,
+            markersize=5.5,
+            capsize=3,
+            transform=axes.transData + moved,
+            **common,
+        )
 
 
 def _draw_dots(

