@@ -19,7 +19,7 @@ from gridloom.scenarios.campaigns.point import Axis, Parameter
 from gridloom.scenarios.results.kpis.kpi import Kpi
 from gridloom.simulators.errors import RecordError
 
-_SCHEMA = 1
+_SCHEMA = 2
 _PATIENCE_S = 60.0
 """With somebody who reads for long."""
 _TABLES = """
@@ -49,7 +49,7 @@ create table kpi (
     id integer primary key,
     name text not null, of text not null, unit text not null,
     topic text not null, label text not null, headline integer not null,
-    unique (name, of)
+    unique (name, of, unit, topic, label, headline)
 );
 create table result (
     digest text not null references run (digest),
@@ -59,6 +59,11 @@ create table result (
 ) without rowid;
 """
 
+_DROPPED = "".join(
+    f"drop table if exists {table}; " for table in ("result", "kpi", "point", "run", "about")
+)
+_MEANING = " / "
+"""Between the labels of an indicator that runs define differently."""
 _JOINED = "select * from point join run using (digest)"
 
 
@@ -291,10 +296,16 @@ class Index:
         return [(Fault(fault), reason, count, first) for fault, reason, count, first in rows]
 
     def kpis(self) -> list[Kpi]:
-        """Return every indicator that a run asked for has, its value left out (NaN)."""
+        """Return every indicator that a run asked for has, its value left out (NaN).
+
+        It is a headline where one of these runs has it as a headline, and has all labels they give
+        it; none of this depends on which run was complete first.
+        """
         rows = self._rows(
-            "select * from kpi where id in (select kpi from result "
-            "where digest in (select digest from point)) order by id"
+            "select name, of, min(unit) as unit, min(topic) as topic, "
+            "json_group_array(distinct label) as labels, max(headline) as headline "
+            "from kpi where id in (select kpi from result "
+            "where digest in (select digest from point)) group by name, of"
         )
         return [
             Kpi(
@@ -302,7 +313,7 @@ class Index:
                 of=row["of"],
                 unit=row["unit"],
                 group=row["topic"],
-                label=row["label"],
+                label=_MEANING.join(sorted(json.loads(row["labels"]))),
                 headline=bool(row["headline"]),
                 value=math.nan,
             )
@@ -324,10 +335,12 @@ class Index:
 
     def _create(self) -> None:
         ((version,),) = self._db.execute("pragma user_version")
-        if version == 0:
-            self._db.executescript(f"begin; {_TABLES} pragma user_version = {_SCHEMA}; commit;")
-        else:
+        if version > _SCHEMA:
             self._require_schema()
+        elif version < _SCHEMA:  # an earlier gridloom's runs are none of this one's: all anew
+            self._db.executescript(
+                f"begin; {_DROPPED} {_TABLES} pragma user_version = {_SCHEMA}; commit;"
+            )
 
     def _require_schema(self) -> None:
         ((version,),) = self._db.execute("pragma user_version")
@@ -374,12 +387,14 @@ def _indexed(row: Mapping[str, Any]) -> IndexedRun:
 
 
 def _write_kpis(db: sqlite3.Connection, digest: str, kpis: Sequence[Kpi]) -> None:
+    kinds = [(k.name, k.of, k.unit, k.group, k.label, k.headline) for k in kpis]
     db.executemany(
         "insert into kpi (name, of, unit, topic, label, headline) values (?, ?, ?, ?, ?, ?) "
-        "on conflict (name, of) do nothing",
-        [(k.name, k.of, k.unit, k.group, k.label, k.headline) for k in kpis],
+        "on conflict do nothing",
+        kinds,
     )
     db.executemany(
-        "insert or replace into result select ?, id, ? from kpi where name = ? and of = ?",
-        [(digest, k.value, k.name, k.of) for k in kpis],
+        "insert or replace into result select ?, id, ? from kpi "
+        "where (name, of, unit, topic, label, headline) = (?, ?, ?, ?, ?, ?)",
+        [(digest, kpi.value, *kind) for kpi, kind in zip(kpis, kinds, strict=True)],
     )

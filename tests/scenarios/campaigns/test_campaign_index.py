@@ -3,6 +3,7 @@
 import math
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,26 @@ def test_results_keep_all_digits_units_and_what_is_not_a_number(index: Index) ->
     ]
 
 
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_what_is_said_of_an_indicator_does_not_depend_on_who_was_first(
+    index: Index, order: str
+) -> None:
+    """A headline where one run says so; both labels where runs define it differently."""
+    of_run = {
+        "a": replace(COST, value=1.0, headline=False),
+        "b": replace(COST, value=2.0, label="cost (of 15-min means)"),
+    }
+    for digest in order:
+        index.set_ended(digest, Outcome(digest=digest, kpis=(of_run[digest],)))
+    (kpi,) = index.kpis()
+    assert kpi.headline
+    assert kpi.label == "cost / cost (of 15-min means)"
+    assert list(index.results()) == [("a", "cost_eur", "", 1.0), ("b", "cost_eur", "", 2.0)]
+    index.begin(ABOUT, _planned("a"))  # only who is asked for has a say
+    (kpi,) = index.kpis()
+    assert (kpi.label, kpi.headline) == ("cost", False)
+
+
 def test_another_attempt_replaces_what_was_known(index: Index) -> None:
     """A complete run that is only found again keeps the time that it took."""
     index.set_ended("a", Outcome(digest="a", kpis=[COST, GAP], wall_time_s=5.0))
@@ -175,3 +196,16 @@ def test_what_is_no_index_is_refused(tmp_path: Path) -> None:
         Index(tmp_path / "other")
     with pytest.raises(RecordError, match="unable to open database file"):
         Index(tmp_path / "absent")
+
+
+def test_books_of_an_earlier_gridloom_are_begun_anew(index: Index) -> None:
+    """None of its runs are asked for any longer: their identity holds the code that made them."""
+    index.set_ended("a", Outcome(digest="a", kpis=(COST,)))
+    index.close()
+    with sqlite3.connect(index.path) as db:
+        db.execute("pragma user_version = 1")
+    db.close()
+    with Index(index.path, writable=True) as again:
+        again.begin(ABOUT, _planned("a", "b"))
+        assert again.kpis() == []
+        assert again.counts()[RunState.PENDING] == 2
