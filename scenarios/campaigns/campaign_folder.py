@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from gridloom.scenarios.run_folder import RunFolder
 from gridloom.simulators.errors import RecordError
 
 
@@ -36,6 +37,10 @@ class CampaignFolder:
     def report(self) -> Path:
         """The comparison of all runs as one page."""
         return self.path / "report.html"
+
+    def complete_runs(self) -> set[str]:
+        """Return the names of the runs' folders that hold a whole record."""
+        return {path.name for path in self.runs.glob("*") if RunFolder(path).record.is_file()}
 
     def is_campaign(self) -> bool:
         """Whether a campaign was begun here."""

@@ -36,7 +36,7 @@ def print_plan(
     Args:
         campaign: what is asked for.
         planned: its runs, in order; taken one by one.
-        complete: digests of runs that are complete.
+        complete: folders of runs that are complete.
         show_all: list all runs, also on a terminal.
 
     Returns:
@@ -46,16 +46,16 @@ def print_plan(
     console.print(f"{escape(campaign.title)} ({campaign.name})")
     console.print(_axes(campaign.axes))
     shown = len(campaign) if show_all or not console.is_terminal else _SHOWN
-    distinct: set[str] = set()
+    is_done: dict[str, bool] = {}
     for run in planned:
-        distinct.add(run.digest)
+        is_done[run.digest] = run.folder in complete
         if run.number <= shown:
-            console.print(escape(_line(run)) + (_DONE if run.digest in complete else ""))
+            console.print(escape(_line(run)) + (_DONE if is_done[run.digest] else ""))
     if shown < len(campaign):
         console.print(f"... and {len(campaign) - shown:,} more: --all")
-    done = sum(digest in complete for digest in distinct)
-    console.print(_counts(len(campaign), len(distinct), done))
-    return len(distinct) - done
+    done = sum(is_done.values())
+    console.print(_counts(len(campaign), len(is_done), done))
+    return len(is_done) - done
 
 
 def print_estimate(found: Estimate) -> None:

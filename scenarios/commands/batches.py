@@ -133,16 +133,10 @@ def _show_plan(
     from gridloom.scenarios.campaigns.conduct import planned_run
     from gridloom.scenarios.campaigns.display_plan import print_estimate, print_plan
     from gridloom.scenarios.campaigns.estimate import estimate
-    from gridloom.scenarios.campaigns.index import Index
-    from gridloom.scenarios.campaigns.outcome import RunState
     from gridloom.scenarios.campaigns.workplace import RunServer
 
-    complete: set[str] = set()
-    if folder.is_campaign():
-        with Index(folder.index) as index:
-            complete = {run.digest for run in index.runs(RunState.COMPLETE)}
     planned = map(planned_run, campaign.points())
-    left = print_plan(campaign, planned, complete=complete, show_all=show_all)
+    left = print_plan(campaign, planned, complete=folder.complete_runs(), show_all=show_all)
     if not left:
         return
     with RunServer() as server:

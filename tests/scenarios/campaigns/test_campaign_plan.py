@@ -12,6 +12,7 @@ import pytest
 
 from gridloom.scenarios.campaigns import display_plan
 from gridloom.scenarios.campaigns.campaign import Campaign, read_campaign
+from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder
 from gridloom.scenarios.campaigns.conduct import planned_run
 from gridloom.scenarios.campaigns.display_plan import print_estimate, print_plan
 from gridloom.scenarios.campaigns.estimate import LIMIT_S, estimate
@@ -162,11 +163,21 @@ def test_a_plan_lists_every_run_and_what_is_complete(
         for run in planned
     ]
     assert lines[-1] == "20 runs"
-    done = {planned[0].digest, planned[11].digest, "of another campaign"}
+    done = {planned[0].folder, planned[11].folder, "of another campaign"}
     assert print_plan(campaign, planned, complete=done, show_all=False) == 18
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == "20 runs; 2 complete"
     assert [i for i, line in enumerate(lines[4:-1]) if line.endswith("complete")] == [0, 11]
+
+
+def test_what_is_complete_is_said_by_the_records(tmp_path: Path) -> None:
+    """The books may be lost, and a record that is still written does not count."""
+    folder = CampaignFolder(tmp_path)
+    assert folder.complete_runs() == set()
+    for name, file in {"a": "record.h5", "b": "record.partial.h5", "c": "run.log"}.items():
+        (folder.runs / name).mkdir(parents=True)
+        (folder.runs / name / file).touch()
+    assert folder.complete_runs() == {"a"}
 
 
 def test_runs_that_points_share_count_once(
