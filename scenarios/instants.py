@@ -4,7 +4,7 @@ RFC 9557: `2024-01-01T00:00:00+01:00[Europe/Berlin]` is an instant at a place wh
 """
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _WITH_ZONE = re.compile(r"(?P<stamp>[^\[]+)\[(?P<zone>[A-Za-z0-9_+/-]+)\]")
@@ -18,7 +18,7 @@ def read_instant(text: str) -> datetime:
     """Read an ISO 8601 time stamp, with the zone's name in brackets where its clocks change.
 
     Raises:
-        ZoneError: no such zone is known, or the offset is not the zone's at that time.
+        ZoneError: no such zone is known, its clocks skip that time, or have another offset then.
         ValueError: it is no time stamp.
     """
     match = _WITH_ZONE.fullmatch(text)
@@ -30,7 +30,10 @@ def read_instant(text: str) -> datetime:
     except (ZoneInfoNotFoundError, ValueError):
         raise ZoneError(f"there is no time zone '{match['zone']}'") from None
     if stamp.tzinfo is None:
-        return stamp.replace(tzinfo=zone)
+        zoned = stamp.replace(tzinfo=zone)
+        if zoned.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != stamp:
+            raise ZoneError(f"the clocks of {match['zone']} skip this time")
+        return zoned
     local = stamp.astimezone(zone)
     if local.utcoffset() != stamp.utcoffset():
         raise ZoneError(f"at this time {match['zone']} is at {local.isoformat()[-6:]} from UTC")

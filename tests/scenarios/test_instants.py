@@ -5,6 +5,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gridloom.scenarios.instants import ZoneError, read_instant, write_instant
 from gridloom.scenarios.results.wording import LocalTime
@@ -19,6 +21,26 @@ def test_what_is_read_is_written_the_same(text: str) -> None:
     assert write_instant(read_instant(text)) == text
 
 
+@given(
+    st.datetimes(datetime.fromisoformat("1990-01-01"), datetime.fromisoformat("2037-01-01")),
+    st.sampled_from(["Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "UTC"]),
+)
+def test_whatever_can_be_read_is_the_same_once_written(local: datetime, zone: str) -> None:
+    """Also in the hour that comes twice; only what the clocks skip cannot be read."""
+    try:
+        instant = read_instant(f"{local.isoformat()}[{zone}]")
+    except ZoneError:
+        after = local + timedelta(hours=2)  # no clock skips more
+        assert (
+            after.replace(tzinfo=ZoneInfo(zone)).utcoffset()
+            != (local - timedelta(hours=2)).replace(tzinfo=ZoneInfo(zone)).utcoffset()
+        )
+    else:
+        assert instant.replace(tzinfo=None) == local
+        again = read_instant(write_instant(instant))
+        assert (again, again.utcoffset()) == (instant, instant.utcoffset())
+
+
 def test_an_offset_follows_from_its_zone() -> None:
     instant = read_instant("2024-07-01T00:00:00[Europe/Berlin]")
     assert instant.tzinfo == BERLIN
@@ -30,6 +52,7 @@ def test_an_offset_follows_from_its_zone() -> None:
     [
         ("2024-07-01T00:00:00+01:00[Europe/Berlin]", r"Europe/Berlin is at \+02:00 from UTC"),
         ("2024-07-01T00:00:00+02:00[Europe/Berlim]", "no time zone 'Europe/Berlim'"),
+        ("2024-03-31T02:30:00[Europe/Berlin]", "the clocks of Europe/Berlin skip this time"),
     ],
 )
 def test_a_zone_that_cannot_be_is_refused(text: str, message: str) -> None:
