@@ -6,6 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from gridloom.scenarios.results.campaign.factors import Factor, combined
+from gridloom.scenarios.results.campaign.like_with_like import (
+    Counting,
+    in_common,
+    of_whole_cases,
+)
 from gridloom.scenarios.results.campaign.points import Codes
 from gridloom.scenarios.results.campaign.roles import Roles
 from gridloom.scenarios.results.campaign.statistics import (
@@ -51,49 +56,53 @@ def cell_means(values: FloatArray, cells: Cells, roles: Roles) -> SeedMeans:
     return means_over_seeds(values, cells.cell_of_point, roles.seed_codes, len(cells))
 
 
-def shown_means(values: FloatArray, roles: Roles) -> SeedMeans:
+@dataclass(frozen=True, kw_only=True)
+class Averages:
+    """Means over seeds, and over how many cases of all else."""
+
+    means: SeedMeans
+    over: Counting
+
+
+def shown_means(values: FloatArray, roles: Roles) -> Averages:
     """Return the means that a figure shows: arrays of (panels, schemes, positions)."""
     sizes = [len(f) if f else 1 for f in (roles.panel, roles.scheme, roles.x)]
-    cells = combined(roles.shown, roles.points)
-    means = means_over_seeds(values, cells, roles.seed_codes, int(np.prod(sizes)))
-    return SeedMeans(
-        mean=means.mean.reshape(sizes),
-        half_width=means.half_width.reshape(sizes),
-        count=means.count.reshape(sizes),
+    cells, seeds = combined(roles.shown, roles.points), roles.seed_codes
+    over = of_whole_cases(values, cells, combined(roles.rest, roles.points), seeds)
+    rows = over.rows
+    means = means_over_seeds(values[rows], cells[rows], seeds[rows], int(np.prod(sizes)))
+    return Averages(
+        means=SeedMeans(
+            mean=means.mean.reshape(sizes),
+            half_width=means.half_width.reshape(sizes),
+            count=means.count.reshape(sizes),
+        ),
+        over=over,
     )
 
 
-def in_common(values: FloatArray, factor: Factor | None, roles: Roles) -> FloatArray:
-    """Return an indicator without the runs that not every value of a factor has a match for.
-
-    A match shares all else, the seed included. What never has the indicator at all is not asked
-    for one; where no case was planned for all, nothing is left out.
+def means_in_common(values: FloatArray, factor: Factor | None, roles: Roles) -> Averages:
+    """Return the mean for each value of a factor, over what all of them have.
 
     Args:
         values: (points,), NaN where not known.
-        factor: whose values are set against each other.
+        factor: whose values are set against each other; without one there is one mean.
         roles: of all factors.
     """
-    if factor is None:
-        return values
-    others = [each for each in (*roles.settings, *roles.seeds) if each is not factor]
-    cases = np.unique(combined(others, roles.points), return_inverse=True)[1]
-    known = np.zeros((int(cases.max(initial=-1)) + 1, len(factor)), dtype=np.bool_)
-    planned = np.zeros_like(known)
-    planned[cases, factor.codes] = True
-    finite = np.isfinite(values)
-    known[cases[finite], factor.codes[finite]] = True
-    compared = known.any(axis=0)
-    if not np.any(np.all(planned[:, compared], axis=1)):
-        return values
-    shared = np.asarray(np.all(known[:, compared], axis=1))
-    return np.where(shared[cases], values, np.nan)
+    cells = factor.codes if factor else np.zeros(roles.points, dtype=np.int64)
+    cases = combined([each for each in roles.settings if each is not factor], roles.points)
+    over = in_common(values, cells, cases, roles.seed_codes)
+    rows = over.rows
+    size = len(factor) if factor else 1
+    return Averages(
+        means=means_over_seeds(values[rows], cells[rows], roles.seed_codes[rows], size), over=over
+    )
 
 
 def scheme_differences(
     values: FloatArray, scheme: Factor, roles: Roles, among: Codes | None = None
-) -> SeedMeans:
-    """Return by how much each scheme differs from the first, in pairs that share all else.
+) -> list[Averages]:
+    """Return by how much each scheme but the first differs from it, in pairs that share all else.
 
     Args:
         values: (points,), of an indicator.
@@ -101,12 +110,15 @@ def scheme_differences(
         roles: of all factors.
         among: the points that count; by default all.
     """
-    rows = np.arange(roles.points) if among is None else among
-    others = [factor for factor in roles.settings if factor is not scheme]
-    return paired_differences(
-        values[rows],
-        scheme.codes[rows],
-        combined(others, roles.points)[rows],
-        roles.seed_codes[rows],
-        len(scheme),
-    )
+    some = np.arange(roles.points) if among is None else among
+    others = combined([f for f in roles.settings if f is not scheme], roles.points)
+    seeds = roles.seed_codes
+    found = []
+    for side in range(1, len(scheme)):
+        pair = some[np.isin(scheme.codes[some], (0, side))]
+        over = in_common(values[pair], scheme.codes[pair], others[pair], seeds[pair])
+        rows = pair[over.rows]
+        is_side: Codes = (scheme.codes[rows] == side).astype(np.int64)
+        means = paired_differences(values[rows], is_side, others[rows], seeds[rows], 2)
+        found.append(Averages(means=means, over=over))
+    return found

@@ -1,12 +1,16 @@
 """Figure: one indicator over what was varied, a line for each scheme."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from gridloom.scenarios.results.campaign.cells import in_common, shown_means
+from gridloom.scenarios.results.campaign.cells import Averages, means_in_common, shown_means
 from gridloom.scenarios.results.campaign.columns import Column
+from gridloom.scenarios.results.campaign.factors import Factor
 from gridloom.scenarios.results.campaign.indicator_plot import draw_indicator, shows_single_runs
+from gridloom.scenarios.results.campaign.like_with_like import Counting
 from gridloom.scenarios.results.campaign.roles import Roles
-from gridloom.scenarios.results.campaign.statistics import SeedMeans, means_over_seeds
+from gridloom.scenarios.results.campaign.statistics import SeedMeans
 from gridloom.scenarios.results.campaign.writing import (
     axis_title,
     printed_unit,
@@ -30,29 +34,28 @@ def indicator_figure(
         roles: what is drawn how.
         key: of the figure within the page.
     """
-    means = shown_means(values, roles)
-    if not np.isfinite(means.mean).any():
+    shown = shown_means(values, roles)
+    if not np.isfinite(shown.means.mean).any():
         return None
-    title = _title(column, values, roles)
+    told = means_in_common(values, roles.scheme or roles.x, roles)
+    title = _title(column, told.means, roles.scheme or roles.x)
     return ReportFigure(
         key=key,
         title=title,
-        caption=_caption(means, roles),
+        caption=_caption(shown, told, roles),
         alternative=f"{axis_title(column)} over {_over(roles)}. {title}.",
-        svg=draw_indicator(column, values, means, roles),
+        svg=draw_indicator(column, values, shown.means, roles),
     )
 
 
-def _title(column: Column, values: FloatArray, roles: Roles) -> str:
-    factor = roles.scheme or roles.x
+def _title(column: Column, told: SeedMeans, factor: Factor | None) -> str:
+    """Return what the figure says in one sentence."""
     label = column.long_name
     label = label[:1].upper() + label[1:]
+    means = told.mean
     if factor is None:
-        mean = means_over_seeds(values, np.zeros_like(roles.seed_codes), roles.seed_codes, 1)
-        text = with_interval(float(mean.mean[0]), float(mean.half_width[0]))
+        text = with_interval(float(means[0]), float(told.half_width[0]))
         return f"{label}: {text} {printed_unit(column.unit)}".strip()
-    shared = in_common(values, factor, roles)
-    means = means_over_seeds(shared, factor.codes, roles.seed_codes, len(factor)).mean
     known = np.flatnonzero(np.isfinite(means))
     if not len(known):
         return label
@@ -75,8 +78,8 @@ def _over(roles: Roles) -> str:
     return ", ".join(shown) or "all runs"
 
 
-def _caption(means: SeedMeans, roles: Roles) -> str:
-    counts = means.count[means.count > 0]
+def _caption(shown: Averages, told: Averages, roles: Roles) -> str:
+    counts = shown.means.count[shown.means.count > 0]
     fewest, most = int(counts.min()), int(counts.max())
     several = "" if most == 1 else f"Means over {counted(most, 'seed')}"
     if fewest < most:
@@ -84,16 +87,22 @@ def _caption(means: SeedMeans, roles: Roles) -> str:
     interval = ", with 95 % confidence intervals (Student’s t)" if most > 1 else ""  # noqa: RUF001
     sentences = [f"{several}{interval}." if several else "One run each: no intervals."]
     if roles.rest:
-        sentences.append(f"Averaged over {', '.join(f.name for f in roles.rest)}.")
-    told = roles.scheme or roles.x
-    others = [f.name for f in roles.settings if f is not told]
-    if told is not None:
-        over = f"all {' and '.join(others)} and " if others else ""
+        sentences.append(f"Averaged over {_cases(shown.over, [f.name for f in roles.rest])}.")
+    factor = roles.scheme or roles.x
+    if factor is not None and told.over.cases:
+        others = [f.name for f in roles.settings if f is not factor]
+        over = f"{_cases(told.over, others, every='all ')} and " if others else ""
         sentences.append(
-            f"The heading’s averages: over {over}the seeds that every {told.name} has."  # noqa: RUF001
+            f"The heading’s averages: over {over}the seeds that every {factor.name} has."  # noqa: RUF001
         )
     if shows_single_runs(roles) and most > 1:
         sentences.append("Pale dots: single runs.")
     if roles.panel:
         sentences.append(f"One plot for each {roles.panel.name}.")
     return " ".join(sentences)
+
+
+def _cases(over: Counting, names: Sequence[str], *, every: str = "") -> str:
+    """Return what is averaged over, and how much of it where runs are missing."""
+    part = f"{over.cases} of the {over.asked} cases of " if over.is_part else every
+    return f"{part}{' and '.join(names)}"

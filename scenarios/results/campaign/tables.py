@@ -6,19 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from gridloom.scenarios.results.campaign.cells import (
+    Averages,
     Cells,
     cell_means,
     cells_of,
-    in_common,
+    means_in_common,
     scheme_differences,
 )
 from gridloom.scenarios.results.campaign.roles import Roles
-from gridloom.scenarios.results.campaign.statistics import SeedMeans, means_over_seeds
+from gridloom.scenarios.results.campaign.statistics import SeedMeans
 from gridloom.scenarios.results.campaign.trade_off import TradeOff
 from gridloom.scenarios.results.campaign.values import CampaignValues
 from gridloom.scenarios.results.campaign.writing import axis_title, with_interval, with_unit
 from gridloom.scenarios.results.wording import DASH, number
-from gridloom.simulators.model import FloatArray
 
 _NEGLIGIBLE = 1e-9
 """What floats leave where sums cancel, in any unit of an indicator."""
@@ -77,9 +77,9 @@ def difference_table(
         return None
     rows = []
     for place in columns:
-        means = scheme_differences(values.of_points(place), scheme, roles)
-        if np.isfinite(means.mean[1:]).any():
-            rows.append(([axis_title(values.columns[place])], _differences(means)))
+        found = scheme_differences(values.of_points(place), scheme, roles)
+        if any(np.isfinite(each.means.mean[1]) for each in found):
+            rows.append(([axis_title(values.columns[place])], _differences(found)))
     return PrintedTable(
         title="",
         heads=["indicator"],
@@ -101,8 +101,8 @@ def differences_over_x(
         rows = []
         for code, text in enumerate(x.texts):
             among = np.flatnonzero(x.codes == code)
-            means = scheme_differences(of_points, scheme, roles, among)
-            rows.append(([text], _differences(means)))
+            found = scheme_differences(of_points, scheme, roles, among)
+            rows.append(([text], _differences(found)))
         tables.append(
             PrintedTable(
                 title=axis_title(values.columns[place]),
@@ -136,7 +136,7 @@ def all_indicators(values: CampaignValues, roles: Roles) -> list[tuple[str, Prin
     heads = [", ".join(cells.texts(cell)) or "all runs" for cell in range(len(cells))]
     groups: dict[str, list[tuple[list[str], list[Cell]]]] = {}
     for place, column in enumerate(values.columns):
-        means = _plain_means(in_common(values.of_points(place), roles.scheme, roles), cells)
+        means = means_in_common(values.of_points(place), roles.scheme, roles).means.mean
         numbers = [Cell(text=number(mean, 4)) for mean in means.tolist()]
         groups.setdefault(column.group, []).append(([axis_title(column), column.header], numbers))
     return [
@@ -158,27 +158,28 @@ def constants(values: CampaignValues, columns: Sequence[int]) -> list[str]:
     ]
 
 
-def _plain_means(values: FloatArray, cells: Cells) -> FloatArray:
-    """Return the mean of all runs of each cell that are known, each run for itself."""
-    each_for_itself = np.arange(len(values))
-    return means_over_seeds(values, cells.cell_of_point, each_for_itself, len(cells)).mean
-
-
 def _interval(means: SeedMeans, cell: int) -> Cell:
     return Cell(text=with_interval(float(means.mean[cell]), float(means.half_width[cell])))
 
 
-def _differences(means: SeedMeans) -> list[Cell]:
-    counts = means.count[1:]
-    fewest, most = int(counts.min()), int(counts.max())
-    seeds = str(most) if fewest == most else f"{fewest}{DASH}{most}"
-    return [Cell(text=seeds)] + [
+def _differences(found: Sequence[Averages]) -> list[Cell]:
+    """Return the cells of a row: over how many seeds, and cases if not all, then the numbers."""
+    over = _from_to([int(each.means.count[1]) for each in found])
+    if any(each.over.is_part for each in found):
+        over += f", {_from_to([each.over.cases for each in found])} of "
+        over += f"{_from_to([each.over.asked for each in found])} cases"
+    return [Cell(text=over)] + [
         Cell(
-            text=_interval(means, side).text,
-            strong=bool(abs(means.mean[side]) > max(means.half_width[side], _NEGLIGIBLE)),
+            text=_interval(each.means, 1).text,
+            strong=bool(abs(each.means.mean[1]) > max(each.means.half_width[1], _NEGLIGIBLE)),
         )
-        for side in range(1, len(means.mean))
+        for each in found
     ]
+
+
+def _from_to(counts: Sequence[int]) -> str:
+    fewest, most = min(counts), max(counts)
+    return str(most) if fewest == most else f"{fewest}{DASH}{most}"
 
 
 def _against_first(schemes: Sequence[str]) -> list[str]:

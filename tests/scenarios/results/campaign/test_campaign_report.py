@@ -255,7 +255,7 @@ def test_what_is_averaged_over_is_said(write_campaign: Any) -> None:
     def kpis_of(parameters: Any) -> list[Kpi]:
         return [cost_kpi(float(sum(parameters.values())))]
 
-    assert "Averaged over d, e." in page_of(write_campaign(axes, kpis_of=kpis_of)).text
+    assert "Averaged over d and e." in page_of(write_campaign(axes, kpis_of=kpis_of)).text
 
 
 def test_runs_that_are_missing_make_no_difference_between_schemes(write_campaign: Any) -> None:
