@@ -47,23 +47,30 @@ create table point (
 create index point_by_digest on point (digest);
 create table kpi (
     id integer primary key,
-    name text not null, of text not null, unit text not null,
-    topic text not null, label text not null, headline integer not null,
-    unique (name, of, unit, topic, label, headline)
+    name text not null, of text not null,
+    unique (name, of)
+);
+create table meaning (
+    id integer primary key,
+    kpi integer not null references kpi (id),
+    unit text not null, topic text not null, label text not null, headline integer not null,
+    unique (kpi, unit, topic, label, headline)
 );
 create table result (
     digest text not null references run (digest),
     kpi integer not null references kpi (id),
+    meaning integer not null references meaning (id),
     value real,
     primary key (digest, kpi)
 ) without rowid;
 """
 
 _DROPPED = "".join(
-    f"drop table if exists {table}; " for table in ("result", "kpi", "point", "run", "about")
+    f"drop table if exists {table}; "
+    for table in ("result", "meaning", "kpi", "point", "run", "about")
 )
-_MEANING = " / "
-"""Between the labels of an indicator that runs define differently."""
+BETWEEN_LABELS = " / "
+"""Of an indicator that runs define differently."""
 _JOINED = "select * from point join run using (digest)"
 
 
@@ -304,8 +311,8 @@ class Index:
         rows = self._rows(
             "select name, of, min(unit) as unit, min(topic) as topic, "
             "json_group_array(distinct label) as labels, max(headline) as headline "
-            "from kpi where id in (select kpi from result "
-            "where digest in (select digest from point)) group by name, of"
+            "from kpi join meaning on meaning.kpi = kpi.id where meaning.id in (select meaning "
+            "from result where digest in (select digest from point)) group by name, of"
         )
         return [
             Kpi(
@@ -313,7 +320,7 @@ class Index:
                 of=row["of"],
                 unit=row["unit"],
                 group=row["topic"],
-                label=_MEANING.join(sorted(json.loads(row["labels"]))),
+                label=BETWEEN_LABELS.join(sorted(json.loads(row["labels"]))),
                 headline=bool(row["headline"]),
                 value=math.nan,
             )
@@ -330,6 +337,19 @@ class Index:
             (digest, name, of, math.nan if value is None else value)
             for digest, name, of, value in rows
         )
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read what was in the books at one moment, whatever is written to them meanwhile."""
+        if self._db.in_transaction:
+            yield
+            return
+        with self._sqlite_errors():
+            self._db.execute("begin")
+        try:
+            yield
+        finally:
+            self._db.rollback()
 
     # ── SQLite ────────────────────────────────────────────────────────────────────────
 
@@ -387,14 +407,18 @@ def _indexed(row: Mapping[str, Any]) -> IndexedRun:
 
 
 def _write_kpis(db: sqlite3.Connection, digest: str, kpis: Sequence[Kpi]) -> None:
-    kinds = [(k.name, k.of, k.unit, k.group, k.label, k.headline) for k in kpis]
+    names = [(k.name, k.of) for k in kpis]
+    meanings = [(k.unit, k.group, k.label, k.headline) for k in kpis]
+    both = [(*name, *meaning) for name, meaning in zip(names, meanings, strict=True)]
+    db.executemany("insert into kpi (name, of) values (?, ?) on conflict do nothing", names)
     db.executemany(
-        "insert into kpi (name, of, unit, topic, label, headline) values (?, ?, ?, ?, ?, ?) "
-        "on conflict do nothing",
-        kinds,
+        "insert into meaning (kpi, unit, topic, label, headline) "
+        "select id, ?3, ?4, ?5, ?6 from kpi where name = ?1 and of = ?2 on conflict do nothing",
+        both,
     )
     db.executemany(
-        "insert or replace into result select ?, id, ? from kpi "
-        "where (name, of, unit, topic, label, headline) = (?, ?, ?, ?, ?, ?)",
-        [(digest, kpi.value, *kind) for kpi, kind in zip(kpis, kinds, strict=True)],
+        "insert or replace into result select ?7, kpi.id, meaning.id, ?8 "
+        "from kpi join meaning on meaning.kpi = kpi.id where name = ?1 and of = ?2 "
+        "and (unit, topic, label, headline) = (?3, ?4, ?5, ?6)",
+        [(*known, digest, kpi.value) for known, kpi in zip(both, kpis, strict=True)],
     )

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gridloom.scenarios.campaigns.index import Index
+from gridloom.scenarios.campaigns.index import BETWEEN_LABELS, Index
 from gridloom.scenarios.campaigns.outcome import RunState
 from gridloom.scenarios.campaigns.point import Parameter
 
@@ -73,12 +73,16 @@ class LiveIndex(Index):
     def whole_kpis(self) -> list[ListedKpi]:
         """Return the indicators of whole runs, headlines first; no wall times."""
         rows = self._rows(
-            "select id, name, label, unit, headline from kpi where of = '' "
-            "and instr(name, 'wall_time') = 0 order by headline desc, id"
+            "select kpi.id, name, json_group_array(distinct label), min(unit), "
+            "max(headline) as is_headline from kpi join meaning on meaning.kpi = kpi.id "
+            "where of = '' and instr(name, 'wall_time') = 0 "
+            "group by kpi.id order by is_headline desc, kpi.id"
         )
         return [
-            ListedKpi(place, name, label, unit, bool(headline))
-            for place, name, label, unit, headline in rows
+            ListedKpi(
+                place, name, BETWEEN_LABELS.join(sorted(json.loads(labels))), unit, bool(headline)
+            )
+            for place, name, labels, unit, headline in rows
         ]
 
     def values_of(self, digests: Sequence[str], kpis: Sequence[int]) -> dict[str, dict[int, Any]]:

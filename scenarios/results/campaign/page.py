@@ -74,8 +74,10 @@ def write_campaign_report(
     require_campaign(folder)
     page = out or folder.report
     with Index(folder.index) as index:
-        chosen = _choose(read_values(index, Choice()), indicators, pareto)
-        content = {**_head(index, folder, page), **_findings(chosen)}
+        with index.snapshot():
+            chosen = _choose(read_values(index, Choice()), indicators, pareto)
+            head = _head(index, folder, page)
+        content = {**head, **_findings(chosen)}
         content["outstanding"] = [
             (run, written_parameters(run.parameters))
             for run in outstanding_runs(chosen.values, folder, index, page)

@@ -42,12 +42,16 @@ class CampaignValues:
 def read_values(index: Index, choice: Choice) -> CampaignValues:
     """Read all points, and the indicators that are wanted of those that are complete.
 
-    The books may be written meanwhile: a run that completes after its point was read does not
-    count yet.
+    The books may be written meanwhile: what is read is how they were at one moment.
 
     Raises:
         RecordError: the books cannot be read.
     """
+    with index.snapshot():
+        return _read_values(index, choice)
+
+
+def _read_values(index: Index, choice: Choice) -> CampaignValues:
     about = index.about()
     points = read_points(about.axes, index.runs())
     complete = points.in_state(RunState.COMPLETE)

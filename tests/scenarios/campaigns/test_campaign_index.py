@@ -180,6 +180,19 @@ def test_others_read_while_the_driver_writes(index: Index) -> None:
             reader.set_running(["a"])
 
 
+def test_a_snapshot_is_of_one_moment(index: Index) -> None:
+    """Who reads points, then results, must not find results of another plan's points only."""
+    index.set_ended("a", Outcome(digest="a", kpis=(COST,)))
+    with Index(index.path) as reader:
+        with reader.snapshot():
+            runs = list(reader.runs())
+            index.begin(ABOUT, _planned("c"))
+            with reader.snapshot():
+                assert [digest for digest, *_ in reader.results()] == ["a"]
+            assert list(reader.runs()) == runs
+        assert [run.digest for run in reader.runs()] == ["c"]
+
+
 def test_books_that_are_closed_are_one_file(tmp_path: Path) -> None:
     """They can be copied, and read where nothing may be written."""
     with Index(tmp_path / "index.sqlite", writable=True) as index:
