@@ -45,7 +45,7 @@ class BatchDisplay:
         self._live = self._console.is_terminal
         self._bar: Progress | None = None
         self._task: Any = None
-        self._begin = monotonic()
+        self._begin = self._last_end = monotonic()
         self._due = monotonic() + _PLAIN_INTERVAL_S
         self._counts: dict[RunState, int] = {}
         self._retries = 0
@@ -78,7 +78,7 @@ class BatchDisplay:
         self._say(f"{total:,} runs{resumed}; {places}")
         if find_spec("bokeh") is not None:  # without it, Dask has no dashboard to show
             self._say(f"Dask dashboard: {client.dashboard_link}")
-        self._begin = monotonic()
+        self._begin = self._last_end = monotonic()
         if self._live:
             self._bar, self._task = _bar(self._console, total, complete)
 
@@ -98,11 +98,13 @@ class BatchDisplay:
             self._counts[before] -= 1
             self._counts[state] += 1
             self._done_here += 1
+            self._last_end = monotonic()
         self._update()
 
     def check(self) -> None:
         """Stop if the user asked for it; say how far it is now and then."""
         self._stop_if_asked()
+        self._update()
         if not self._live and monotonic() >= self._due:
             self._due = monotonic() + _PLAIN_INTERVAL_S
             self._say(self._line())
@@ -148,6 +150,7 @@ class BatchDisplay:
                 self._task,
                 completed=self._done,
                 failed=self._counts[RunState.FAILED],
+                left=self._left() or "?",
                 running=", ".join(f"{run.number}" for run in self._running.values()),
             )
 
@@ -157,13 +160,19 @@ class BatchDisplay:
 
     def _line(self) -> str:
         total = sum(self._counts.values())
-        left = ""
-        if self._done_here:
-            left_s = (monotonic() - self._begin) / self._done_here * (total - self._done)
-            left = f", {timedelta(seconds=round(left_s))} left"
         failed = self._counts[RunState.FAILED]
         told = f", {failed:,} failed" if failed else ""
-        return f"{self._done:,} of {total:,} runs{told}{left}"
+        left = self._left()
+        return f"{self._done:,} of {total:,} runs{told}" + (f", {left} left" if left else "")
+
+    def _left(self) -> str:
+        """Return how long the rest takes, at the pace up to the end of the last run; or ''."""
+        if not self._done_here:
+            return ""
+        total = sum(self._counts.values())
+        expected_s = (self._last_end - self._begin) / self._done_here * (total - self._done)
+        left_s = max(expected_s - (monotonic() - self._last_end), 0.0)
+        return str(timedelta(seconds=round(left_s)))
 
     def _say(self, text: str) -> None:
         self._console.print(escape(text), highlight=False, soft_wrap=True)
@@ -176,7 +185,6 @@ def _bar(console: Console, total: int, complete: int) -> "tuple[Progress, Any]":
         Progress,
         TextColumn,
         TimeElapsedColumn,
-        TimeRemainingColumn,
     )
 
     bar = Progress(
@@ -186,13 +194,12 @@ def _bar(console: Console, total: int, complete: int) -> "tuple[Progress, Any]":
         TextColumn("[red]{task.fields[failed]} failed"),
         TimeElapsedColumn(),
         TextColumn("so far,"),
-        TimeRemainingColumn(elapsed_when_finished=False),
-        TextColumn("left;"),
+        TextColumn("{task.fields[left]} left;"),
         TextColumn("running {task.fields[running]}"),
         console=console,
         transient=True,
     )
-    task = bar.add_task("runs", total=total, completed=complete, failed=0, running="")
+    task = bar.add_task("runs", total=total, completed=complete, failed=0, left="?", running="")
     bar.start()
     return bar, task
 

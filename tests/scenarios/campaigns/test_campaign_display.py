@@ -3,9 +3,12 @@
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from gridloom.scenarios.campaigns import display_batch
 from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder
 from gridloom.scenarios.campaigns.conduct import Summary
 from gridloom.scenarios.campaigns.display_batch import (
@@ -52,6 +55,31 @@ def test_a_summary_tells_failures_once_with_an_example(
     assert "and more lines" not in printed
     assert "5 other complete runs lie there" in printed
     assert f"gridloom table {tmp_path}" in printed
+
+
+def test_the_time_left_shrinks_while_runs_are_under_way(
+    index: Index, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three runs, the first takes 60 s: 120 s are left; 50 s later 70 s, and never less than 0."""
+    clock = [0.0]
+    monkeypatch.setattr(display_batch, "monotonic", lambda: clock[0])
+    display = BatchDisplay()
+    client = SimpleNamespace(nthreads=lambda: {"a": 1}, dashboard_link="")
+    display.starting(index, cast("Any", client))
+    run = next(index.runs())
+    display.begun(run)
+    for moment, ends in [(30.0, False), (60.0, True), (110.0, False), (400.0, False)]:
+        clock[0] = moment
+        if ends:
+            display.ended(run, Outcome(digest=run.digest), again=False)
+        display.check()
+    lines = [line for line in capsys.readouterr().err.splitlines() if " of 3 runs" in line]
+    assert lines == [
+        "0 of 3 runs",
+        "1 of 3 runs, 0:02:00 left",
+        "1 of 3 runs, 0:01:10 left",
+        "1 of 3 runs, 0:00:00 left",
+    ]
 
 
 def test_failures_are_told_as_they_come_with_the_run_s_parameters(
