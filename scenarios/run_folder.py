@@ -86,6 +86,7 @@ class RunFolder:
         """
         made = [each for each in (self.path, self.path.parent) if not each.exists()]
         with ExitStack() as stack:
+            forgotten = stack.enter_context(ExitStack())  # which comes after the lock
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(folder_lock(self.path))
@@ -103,16 +104,10 @@ class RunFolder:
             try:
                 yield
             except ScenarioError:
-                self._forget(made)
+                if not self.record.exists() and not self.partial_record.exists():
+                    self.log.unlink(missing_ok=True)
+                    forgotten.callback(_remove_empty, made)
                 raise
-
-    def _forget(self, made: Sequence[Path]) -> None:
-        """Remove what a run has left that never began, with the folders that were made for it."""
-        if not self.record.exists() and not self.partial_record.exists():
-            self.log.unlink(missing_ok=True)
-            with suppress(OSError):  # there is something of somebody else's
-                for folder in made:
-                    folder.rmdir()
 
     def require_writable(self) -> None:
         """Refuse a place that cannot be written to, before anything is computed for it.
@@ -154,3 +149,9 @@ class Interrupted(GridloomError):  # noqa: N818 -- no error of anyone's: the use
         self.time_s = time_s
         self.exit_code = 128 + signal_number
         super().__init__(f"interrupted at simulation time {time_s} s")
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    with suppress(OSError):  # there is something of somebody else's
+        for folder in folders:
+            folder.rmdir()

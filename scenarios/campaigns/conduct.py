@@ -126,20 +126,11 @@ def _claimed(folder: CampaignFolder) -> Iterator[None]:
         ScenarioError: another batch holds it, or it cannot be written.
     """
     RunFolder(folder.path).require_writable()
-    is_new = not folder.path.exists()
-    try:
-        folder.path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ScenarioError(
-            Problem(
-                message=f"cannot write to {folder.path}: {error.strerror}",
-                expected="a folder you may write to",
-                suggestion="choose another with --out DIR",
-            )
-        ) from error
-    had_index = folder.is_campaign()
+    is_new, had_index = not folder.path.exists(), folder.is_campaign()
     with ExitStack() as stack:
+        forgotten = stack.enter_context(ExitStack())  # which comes after the lock
         try:
+            folder.path.mkdir(parents=True, exist_ok=True)
             stack.enter_context(folder_lock(folder.path))
         except BlockingIOError as error:
             raise ScenarioError(
@@ -149,21 +140,28 @@ def _claimed(folder: CampaignFolder) -> Iterator[None]:
                     "another folder with --out DIR",
                 )
             ) from error
+        except OSError as error:
+            raise ScenarioError(
+                Problem(
+                    message=f"cannot write to {folder.path}: {error.strerror}",
+                    expected="a folder you may write to",
+                    suggestion="choose another with --out DIR",
+                )
+            ) from error
         try:
             yield
         except BaseException:
             if not had_index and not folder.runs.exists():
-                _forget(folder, is_new=is_new)
+                for leftover in (*folder.path.glob(f"{folder.index.name}*"), folder.log):
+                    leftover.unlink(missing_ok=True)
+                if is_new:
+                    forgotten.callback(_remove_if_empty, folder.path)
             raise
 
 
-def _forget(folder: CampaignFolder, *, is_new: bool) -> None:
-    """Remove what a batch has left that never began."""
-    for leftover in (*folder.path.glob(f"{folder.index.name}*"), folder.log):
-        leftover.unlink(missing_ok=True)
+def _remove_if_empty(folder: Path) -> None:
     with suppress(OSError):  # there is something of somebody else's
-        if is_new:
-            folder.path.rmdir()
+        folder.rmdir()
 
 
 def _about(campaign: "Campaign") -> About:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from gridloom.scenarios.live.whereabouts import has_writer, is_quiet, seconds_since_change
-from gridloom.scenarios.results.record import RunStatus
+from gridloom.scenarios.live.whereabouts import is_quiet, seconds_since_change
+from gridloom.scenarios.results.record import RunStatus, is_held
 from gridloom.scenarios.results.wording import span
 from gridloom.simulators.errors import RecordError
 
@@ -57,7 +57,7 @@ def standing_of(status: RunStatus, failure: str, path: Path) -> Standing:
     if not is_quiet(silence_s):
         return Standing("running")
     silence = f"no news for {span(round(silence_s))}"
-    match has_writer(path):
+    match is_held(path.parent):
         case True:
             return Standing("quiet", f"{silence}; its process is alive")
         case False:

@@ -1,11 +1,9 @@
 """Where a record is now, and whether somebody still writes it."""
 
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from gridloom.scenarios.results.record import folder_lock
 from gridloom.scenarios.results.record.reader import open_file
 from gridloom.scenarios.run_folder import RunFolder
 from gridloom.simulators.errors import RecordError
@@ -43,7 +41,10 @@ def open_watched(path: Path) -> Any:
         is_empty = True
     if is_empty:
         raise RecordError(f"there is no record '{path}' yet")
-    return open_file(path)
+    try:
+        return open_file(path)
+    except FileNotFoundError:  # it has just been renamed
+        raise RecordError(f"there is no record '{path}' any more") from None
 
 
 def seconds_since_change(path: Path) -> float:
@@ -54,20 +55,3 @@ def seconds_since_change(path: Path) -> float:
 def is_quiet(silence_s: float) -> bool:
     """Whether a run that has said nothing for so long may be gone."""
     return silence_s > _QUIET_S
-
-
-def has_writer(record: Path) -> bool | None:
-    """Whether a process holds the folder of a record; None where that cannot be told.
-
-    Ask only about records that have been quiet for a while: to ask is to hold the folder for an
-    instant, in which no run could begin there.
-    """
-    if sys.platform == "win32":
-        return None
-    try:
-        with folder_lock(record.parent):
-            return False
-    except BlockingIOError:
-        return True
-    except OSError:  # as on file systems without locks
-        return None

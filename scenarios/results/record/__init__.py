@@ -23,15 +23,21 @@ from gridloom.scenarios.results.record.layout import (
     RecordedModel,
     RunStatus,
 )
-from gridloom.scenarios.results.record.lock import folder_lock
+from gridloom.scenarios.results.record.lock import folder_lock, is_held
 from gridloom.scenarios.results.record.origin import RecordedScenario, recorded_scenario
 from gridloom.scenarios.results.record.reader import open_record, record_status
 from gridloom.scenarios.results.record.recovery import Recovery, recover_record
 from gridloom.scenarios.results.record.several_steps import RowOfSteps
-from gridloom.scenarios.results.record.statistics import Column, columns_of, statistic_name
+from gridloom.scenarios.results.record.statistics import (
+    NETTED_POWER,
+    Column,
+    columns_of,
+    statistic_name,
+)
 from gridloom.scenarios.results.record.writer import RecordWriter
 
 __all__ = [
+    "NETTED_POWER",
     "SCHEMA_VERSION",
     "Column",
     "Compression",
@@ -43,6 +49,7 @@ __all__ = [
     "RunStatus",
     "columns_of",
     "folder_lock",
+    "is_held",
     "open_record",
     "record_status",
     "recorded_scenario",

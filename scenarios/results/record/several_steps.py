@@ -106,6 +106,8 @@ def _kept(column: Column) -> _Kept:
             return _LastKnown(shape)
         case "point":
             return _Point(shape)
+        case "netted":
+            return _Netted(shape)
 
 
 class _Total:
@@ -145,6 +147,27 @@ class _Extreme:
 
     def close(self) -> FloatArray:
         value, self._value = self._value, self._nothing
+        return value
+
+
+class _Netted:
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._shape = shape
+        self._begin()
+
+    def _begin(self) -> None:
+        self._drawn, self._fed_in, self._count = (np.zeros(self._shape) for _ in range(3))
+
+    def add(self, steps: FloatArray) -> None:
+        self._drawn += np.fmax(steps, 0.0).sum(axis=0)  # of NaN and zero, that is zero
+        self._fed_in += np.fmax(-steps, 0.0).sum(axis=0)
+        self._count += (~np.isnan(steps)).sum(axis=0)
+
+    def close(self) -> FloatArray:
+        value = np.full(self._shape, np.nan)
+        smaller = np.minimum(self._drawn, self._fed_in)
+        np.divide(smaller, self._count, out=value, where=self._count > 0)
+        self._begin()
         return value
 
 

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 
 from gridloom.scenarios.results.record import (
     RunStatus,
-    folder_lock,
     open_record,
     record_status,
     recover_record,
@@ -411,15 +410,6 @@ def test_link_to_a_record_stays_a_link(new_writer: Any, feed: Any, path: Path) -
     recover_record(link)
     assert link.is_symlink()
     assert record_status(path)[0] is RunStatus.INTERRUPTED
-
-
-def test_folder_lock_is_for_one_at_a_time(tmp_path: Path) -> None:
-    if sys.platform == "win32":
-        pytest.skip("Windows locks files by itself")
-    with folder_lock(tmp_path), pytest.raises(BlockingIOError), folder_lock(tmp_path):
-        pass
-    with folder_lock(tmp_path):
-        pass
 
 
 def test_checksum_is_that_of_hdf5(tmp_path: Path) -> None:

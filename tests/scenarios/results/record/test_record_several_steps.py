@@ -75,6 +75,34 @@ def test_statistics_are_those_that_pandas_finds(
 
 
 @given(
+    values=arrays(np.float64, st.tuples(st.integers(2, 150), st.integers(1, 3)), elements=numbers),
+    steps_a_row=st.integers(2, 70),
+)
+@settings(max_examples=60, deadline=None)
+def test_power_drawn_and_power_fed_in_are_told_apart(values: FloatArray, steps_a_row: int) -> None:
+    port = _port(POWER, values.shape[1])
+    rows = _rows(columns_of(port, (), 60), values, step_s=60, steps_a_row=steps_a_row)
+    whole = len(values) // steps_a_row * steps_a_row
+    steps = pd.DataFrame(values[:whole]).groupby(np.arange(whole) // steps_a_row)
+    mean_kw, netted_kw = (
+        rows[name].reshape(-1, values.shape[1]) for name in ("power_kw", "power_kw_netted")
+    )
+    scale = np.nanmax(np.abs(values), initial=1.0)
+    for sign in (1.0, -1.0):
+        expected = steps.agg(lambda of_row, sign=sign: (sign * of_row).clip(lower=0.0).mean())
+        found = np.maximum(sign * mean_kw, 0.0) + netted_kw
+        judged = expected.to_numpy().reshape(found.shape)
+        np.testing.assert_allclose(found, judged, rtol=0, atol=1e-12 * scale)
+
+
+def test_nothing_is_netted_of_what_goes_one_way() -> None:
+    """Exactly: only zeros take no room in the file."""
+    values = np.stack([np.linspace(0.1, 3.7, 90), -np.linspace(0.1, 3.7, 90)], axis=1)
+    rows = _rows(columns_of(_port(POWER, 2), (), 1), values, step_s=1, steps_a_row=45)
+    np.testing.assert_array_equal(rows["power_kw_netted"], np.zeros((2, 2)))
+
+
+@given(
     counts=arrays(np.float64, st.integers(4, 80), elements=st.integers(0, 1000).map(float)),
     steps_a_row=st.integers(2, 4),
 )
@@ -100,7 +128,14 @@ def test_counts_add_up_and_states_are_the_last(counts: FloatArray, steps_a_row: 
 @pytest.mark.parametrize(
     ("signal", "asked", "methods"),
     [
-        (POWER, (), {"power_kw": "mean (interval: 60 s)"}),
+        (
+            POWER,
+            (),
+            {
+                "power_kw": "mean (interval: 60 s)",
+                "power_kw_netted": "mean (interval: 60 s comment: of power drawn or power fed in",
+            },
+        ),
         (
             LINE_CURRENT,
             ("mean", "max", "max"),
