@@ -111,7 +111,9 @@ function showTables(state) {
 /** Fill a choice; texts and values are pairs. */
 function fill(id, options, chosen) {
   const select = element(id);
-  if (select.options.length !== options.length) {
+  const told = JSON.stringify(options); // labels may change with the runs that come in
+  if (select.dataset.told !== told) {
+    select.dataset.told = told;
     select.replaceChildren(...options.map(([text, value]) => {
       const option = make("option", "", text);
       option.value = value;
@@ -132,7 +134,7 @@ function showScatter(state) {
     unitText(unit) ? `${label} (${unitText(unit)})` : label, name]), scatter.kpi);
   fill("axis", state.axes.map(({ name }) => [name, name]), scatter.axis);
   drawScatter();
-  element("scatter-note").textContent = "One dot a point of the campaign, the bar is their median."
+  element("scatter-note").textContent = "One dot a point of the campaign; the bar is the mean of those there are so far."
     + (points.size < state.counts.complete ? ` The newest ${points.size} are drawn.` : "");
 }
 

@@ -1,6 +1,7 @@
 """Where a campaign stands, as its page needs it: read from the books, which nobody is kept from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +77,10 @@ class CampaignView:
     def _silence_s(self, running: Sequence[str]) -> float:
         """Return how long ago anything was written, by the driver or by a run under way."""
         index = self._folder.index
-        records = [RunFolder(self._folder.runs / name).any_record() for name in running]
+        folders = [RunFolder(self._folder.runs / name) for name in running]
+        records = [path for run in folders for path in (run.partial_record, run.record)]
         written = (index, index.with_name(f"{index.name}-wal"), *records)
-        return min(seconds_since_change(path) for path in written if path.exists())
+        return min((silence_s for path in written for silence_s in _silences_s(path)), default=0.0)
 
     def _running(self, index: LiveIndex) -> list[dict[str, Any]]:
         """Return the runs under way, each with how far its record says it is."""
@@ -91,14 +93,19 @@ class CampaignView:
         return [_listed(run) | self._reach(run.folder) for run in runs]
 
     def _reach(self, name: str) -> dict[str, int | None]:
-        path = RunFolder(self._folder.runs / name).any_record()
-        try:
-            with open_watched(path) as root, reading(path):
+        run = RunFolder(self._folder.runs / name)
+        for path in (run.partial_record, run.record):  # it gets its final name at any moment
+            with suppress(RecordError), open_watched(path) as root, reading(path):
                 if name not in self._durations_s:
                     self._durations_s[name] = recorded_duration(root, path)
                 return {"time_s": int(root[COMMITTED][()]), "duration_s": self._durations_s[name]}
-        except RecordError:  # it has not begun to write
-            return {"time_s": None, "duration_s": None}
+        return {"time_s": None, "duration_s": None}  # it has not begun to write
+
+
+def _silences_s(path: Path) -> Iterator[float]:
+    """Yield how long ago a file was written to; nothing if it is not there, or no more."""
+    with suppress(FileNotFoundError):
+        yield seconds_since_change(path)
 
 
 def _pace(counts: dict[RunState, int], mean_s: float | None) -> dict[str, float | None]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gridloom.scenarios.live.curves import Curve
+from gridloom.scenarios.live.recorded_rows import statistic_of
 from gridloom.scenarios.live.summary import Summary
 from gridloom.scenarios.results.record.rows import ValidRows
 from gridloom.simulators.model import FloatArray
@@ -92,7 +93,7 @@ class CurveTable:
         return chunk * max(1, _BLOCK_VALUES // max(1, chunk * values))
 
     def _note_highest(self, group: Any, read: dict[str, FloatArray]) -> None:
-        current_a = read.get(LINE_CURRENT.name)
+        current_a = read.get(statistic_of(group, LINE_CURRENT, "max"))
         if current_a is None or self._elements.element is not None:
             return
         lines = group[LINE_CURRENT.name].shape[1]

@@ -1,13 +1,19 @@
 """What of a record is worth a curve: recognised by what its groups record, not by their names."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import h5py
 import numpy as np
 
-from gridloom.scenarios.results.record.layout import STEP_SIZE
+from gridloom.scenarios.live.recorded_rows import (
+    names_along,
+    rated_currents_a,
+    recorded_groups,
+    remark_of,
+    statistic_of,
+    variables_of,
+)
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.signals import (
     BUS_VOLTAGE,
@@ -20,6 +26,8 @@ from gridloom.simulators.signals import (
     STATE_OF_CHARGE,
     TRANSFORMER_LOADING,
     VOLTAGE,
+    Signal,
+    Statistic,
 )
 from gridloom.simulators.thermal_signals import INDOOR_TEMPERATURE
 
@@ -38,7 +46,6 @@ PANELS = {
     "imbalance": ("Imbalance", "kWh"),
 }
 """Title and unit, in the order of the page."""
-RATED_CURRENT = "line_rated_current_a"
 _OTHERS = 6
 """Most curves of a record in which nothing is recognised."""
 
@@ -66,6 +73,10 @@ class _Rule:
     label: str
     """With the model's name and the elements' kind to be filled in."""
     reduce: Reduce
+    statistic: Statistic | None = None
+    """What is drawn of the steps of a row that covers several, if the record has it."""
+    only_recorded: bool = False
+    """Whether there is no curve where the record does not have it, nor needs to."""
 
 
 def _extreme(extreme: "np.ufunc") -> Reduce:
@@ -91,45 +102,25 @@ def _sum(rows: FloatArray) -> FloatArray:
 
 
 _LOWEST, _HIGHEST = _extreme(np.fmin), _extreme(np.fmax)
-_BAND = (("lowest", _LOWEST), ("mean", _mean), ("highest", _HIGHEST))
-_RULES: dict[str, tuple[_Rule, ...]] = {
-    TRANSFORMER_LOADING.name: (
-        _Rule(panel="loading", label="most loaded transformer", reduce=_HIGHEST),
+_UPSTREAM = "from the upstream grid"
+_RULES: dict[Signal, tuple[_Rule, ...]] = {
+    TRANSFORMER_LOADING: (
+        _Rule(panel="loading", label="most loaded transformer", reduce=_HIGHEST, statistic="max"),
     ),
-    POWER.name: (_Rule(panel="power", label="{model}", reduce=_sum),),
-    SLACK_POWER.name: (_Rule(panel="power", label="from the upstream grid", reduce=_sum),),
-    POSITION.name: (_Rule(panel="power", label="day-ahead position", reduce=_sum),),
-    STATE_OF_CHARGE.name: tuple(
-        _Rule(panel="charge", label=f"{{model}}, {name}", reduce=reduce) for name, reduce in _BAND
+    POWER: (_Rule(panel="power", label="{model}", reduce=_sum),),
+    SLACK_POWER: (
+        _Rule(panel="power", label=_UPSTREAM, reduce=_sum),
+        _Rule(panel="power", label=_UPSTREAM, reduce=_LOWEST, statistic="min", only_recorded=True),
+        _Rule(panel="power", label=_UPSTREAM, reduce=_HIGHEST, statistic="max", only_recorded=True),
     ),
-    INDOOR_TEMPERATURE.name: tuple(
-        _Rule(panel="temperature", label=f"{{model}}, {name}", reduce=reduce)
-        for name, reduce in _BAND
-    ),
-    IMBALANCE.name: (_Rule(panel="imbalance", label="{model}", reduce=_sum),),
+    POSITION: (_Rule(panel="power", label="day-ahead position", reduce=_sum),),
+    IMBALANCE: (_Rule(panel="imbalance", label="{model}", reduce=_sum),),
 }
-_VOLTAGES = tuple(
-    _Rule(panel="voltage", label=label, reduce=reduce)
-    for label, reduce in (("lowest of all {kind}", _LOWEST), ("highest of all {kind}", _HIGHEST))
+_VOLTAGES = (
+    _Rule(panel="voltage", label="lowest of all {kind}", reduce=_LOWEST, statistic="min"),
+    _Rule(panel="voltage", label="highest of all {kind}", reduce=_HIGHEST, statistic="max"),
 )
-
-
-def recorded_groups(root: Any) -> dict[str, Any]:
-    """Return the groups of an open record that hold rows, by their models' names."""
-    return {
-        name: group
-        for name, group in root.items()
-        if isinstance(group, h5py.Group) and "time" in group and STEP_SIZE in group.attrs
-    }
-
-
-def variables_of(group: Any) -> dict[str, Any]:
-    """Return the datasets of a group that have a row a step."""
-    return {
-        name: dataset
-        for name, dataset in group.items()
-        if name != "time" and "cell_methods" in dataset.attrs
-    }
+_BANDS = {STATE_OF_CHARGE: "charge", INDOOR_TEMPERATURE: "temperature"}
 
 
 def curves_of(root: Any) -> dict[str, list[Curve]]:
@@ -150,8 +141,9 @@ def curves_of(root: Any) -> dict[str, list[Curve]]:
 
 def line_curves(group: Any, line: int) -> list[Curve]:
     """Return one curve a phase of one line's current."""
-    phases = _names(group[LINE_CURRENT.name], 2)
-    name = _names(group[LINE_CURRENT.name], 1)[line]
+    current = group[statistic_of(group, LINE_CURRENT, "max")]
+    phases = names_along(current, 2)
+    name = names_along(current, 1)[line]
 
     def phase(place: int) -> Reduce:
         return lambda rows: rows[:, place]
@@ -159,8 +151,8 @@ def line_curves(group: Any, line: int) -> list[Curve]:
     return [
         Curve(
             panel="line",
-            label=f"{name}, phase {label}" if len(phases) > 1 else name,
-            variable=LINE_CURRENT.name,
+            label=_remarked(f"{name}, phase {label}" if len(phases) > 1 else name, current),
+            variable=_name_of(current),
             reduce=phase(place),
             at_end=False,
         )
@@ -168,29 +160,19 @@ def line_curves(group: Any, line: int) -> list[Curve]:
     ]
 
 
-def line_names(group: Any) -> list[str]:
-    """Return the names of the lines whose currents a group records; none if it records none."""
-    variables = variables_of(group)
-    is_grid = LINE_CURRENT.name in variables and variables[LINE_CURRENT.name].ndim == 3  # noqa: PLR2004 -- time, line, phase
-    return _names(variables[LINE_CURRENT.name], 1) if is_grid else []
-
-
-def rated_currents_a(group: Any) -> FloatArray:
-    """Return (line,), NaN where unknown."""
-    lines = len(line_names(group))
-    if RATED_CURRENT not in group:
-        return np.full(lines, np.nan)
-    return np.asarray(group[RATED_CURRENT][()], dtype=np.float64)
-
-
 def _recognised(model: str, group: Any) -> list[Curve]:
     variables = variables_of(group)
+    # The voltages of all buses are preferred to those of the connection points
+    voltage = BUS_VOLTAGE if BUS_VOLTAGE.name in variables else VOLTAGE
+    bands = {
+        signal: _band(panel, variables[signal.name])
+        for signal, panel in _BANDS.items()
+        if signal.name in variables
+    }
     curves = _loading(group, variables)
-    for name, rules in (*_RULES.items(), _voltage_rules(variables)):
-        if name in variables:
-            curves += [
-                _curve(model, variables[name], rule) for rule in _needed(rules, variables[name])
-            ]
+    for signal, rules in {**_RULES, **bands, voltage: _VOLTAGES}.items():
+        if signal.name in variables:
+            curves += _curves_by(rules, model, group, signal)
     for dataset in variables.values():
         if dataset.attrs.get("units") == PRICE_UNIT:
             rule = _Rule(panel="price", label=_short_name(dataset), reduce=_mean)
@@ -198,38 +180,43 @@ def _recognised(model: str, group: Any) -> list[Curve]:
     return curves
 
 
-def _needed(rules: Sequence[_Rule], dataset: Any) -> list[_Rule]:
-    """Leave out what would be the same curve again: extremes of a single element."""
-    if len(rules) == len(_BAND) and np.prod(dataset.shape[1:]) == 1:
-        whole = rules[1]
-        return [_Rule(panel=whole.panel, label="{model}", reduce=whole.reduce)]
-    return list(rules)
+def _curves_by(rules: Iterable[_Rule], model: str, group: Any, signal: Signal) -> Iterator[Curve]:
+    """Yield the curves of a signal, of its statistics where they are recorded."""
+    for rule in rules:
+        name = signal.name
+        if rule.statistic is not None:
+            name = statistic_of(group, signal, rule.statistic)
+        if name != signal.name or not rule.only_recorded:
+            yield _curve(model, group[name], rule)
 
 
-def _voltage_rules(variables: dict[str, Any]) -> tuple[str, tuple[_Rule, ...]]:
-    """Prefer the voltages of all buses to those of the connection points."""
-    name = BUS_VOLTAGE.name if BUS_VOLTAGE.name in variables else VOLTAGE.name
-    return name, _VOLTAGES
+def _band(panel: str, dataset: Any) -> tuple[_Rule, ...]:
+    """Return the rules for lowest, mean and highest of all elements; of one they are the same."""
+    if np.prod(dataset.shape[1:]) == 1:
+        return (_Rule(panel=panel, label="{model}", reduce=_mean),)
+    named = (("lowest", _LOWEST), ("mean", _mean), ("highest", _HIGHEST))
+    return tuple(
+        _Rule(panel=panel, label=f"{{model}}, {name}", reduce=reduce) for name, reduce in named
+    )
 
 
-def _loading(group: Any, variables: dict[str, Any]) -> list[Curve]:
+def _loading(group: Any, variables: Mapping[str, Any]) -> list[Curve]:
     rated_a = rated_currents_a(group)
     if np.isfinite(rated_a).any():
-        phases = variables[LINE_CURRENT.name].shape[2]
-        ratings_a = np.repeat(rated_a, phases)
+        ratings_a = np.repeat(rated_a, variables[LINE_CURRENT.name].shape[2])
 
         def percent(rows: FloatArray) -> FloatArray:
             return _HIGHEST(100.0 * rows / ratings_a)
 
-        rule = _Rule(panel="loading", label="most loaded line", reduce=percent)
-        return [_curve("", variables[LINE_CURRENT.name], rule)]
-    for name, panel, label in (
-        (LINE_LOADING.name, "loading", "most loaded line"),
-        (LINE_CURRENT.name, "line", "highest of all lines"),
+        rule = _Rule(panel="loading", label="most loaded line", reduce=percent, statistic="max")
+        return list(_curves_by([rule], "", group, LINE_CURRENT))
+    for signal, panel, label in (
+        (LINE_LOADING, "loading", "most loaded line"),
+        (LINE_CURRENT, "line", "highest of all lines"),
     ):
-        if name in variables:
-            rule = _Rule(panel=panel, label=label, reduce=_HIGHEST)
-            return [_curve("", variables[name], rule)]
+        if signal.name in variables:
+            rule = _Rule(panel=panel, label=label, reduce=_HIGHEST, statistic="max")
+            return list(_curves_by([rule], "", group, signal))
     return []
 
 
@@ -251,27 +238,28 @@ def _curve(model: str, dataset: Any, rule: _Rule) -> Curve:
     plural = f"{kind}{'es' if kind.endswith('s') else 's'}"
     return Curve(
         panel=rule.panel,
-        label=rule.label.replace("{model}", model).replace("{kind}", plural),
-        variable=dataset.name.rsplit("/", 1)[-1],
+        label=_remarked(rule.label.replace("{model}", model).replace("{kind}", plural), dataset),
+        variable=_name_of(dataset),
         reduce=rule.reduce,
         at_end="point" in str(dataset.attrs["cell_methods"]),
         unit=str(dataset.attrs.get("units", "")),
     )
 
 
+def _remarked(label: str, dataset: Any) -> str:
+    """Add to a label what the values are of the steps of a row that covers several."""
+    remark = remark_of(dataset)
+    return f"{label}, {remark}" if remark else label
+
+
+def _name_of(dataset: Any) -> str:
+    return str(dataset.name.rsplit("/", 1)[-1])
+
+
 def _long_name(dataset: Any) -> str:
-    return str(dataset.attrs.get("long_name") or dataset.name.rsplit("/", 1)[-1])
+    return str(dataset.attrs.get("long_name") or _name_of(dataset))
 
 
 def _short_name(dataset: Any) -> str:
     """Return a price's name without its unit, which the axis gives."""
-    name = str(dataset.name.rsplit("/", 1)[-1])
-    return name.removesuffix("_eur_per_mwh").replace("_", " ")
-
-
-def _names(dataset: Any, axis: int) -> list[str]:
-    """Return the names of the elements along an axis."""
-    scale = dataset.dims[axis][0] if len(dataset.dims[axis]) else None
-    if scale is None or h5py.check_string_dtype(scale.dtype) is None:
-        return [str(place) for place in range(dataset.shape[axis])]
-    return [str(name) for name in scale.asstr()[()]]
+    return _name_of(dataset).removesuffix("_eur_per_mwh").replace("_", " ")

@@ -10,19 +10,20 @@ from typing import Any
 import numpy as np
 
 from gridloom.scenarios.live.curve_table import CurveTable, Elements
-from gridloom.scenarios.live.curves import (
-    curves_of,
-    line_curves,
-    line_names,
-    rated_currents_a,
-    recorded_groups,
-)
+from gridloom.scenarios.live.curves import curves_of, line_curves
 from gridloom.scenarios.live.description import RunDescription, describe_run, limits_pu
 from gridloom.scenarios.live.pace import Pace
 from gridloom.scenarios.live.panels import panels_of
+from gridloom.scenarios.live.recorded_rows import (
+    line_names,
+    rated_currents_a,
+    recorded_groups,
+    row_lengths,
+    step_size_s,
+)
 from gridloom.scenarios.live.standing import Standing, not_readable, standing_of, waiting
 from gridloom.scenarios.live.whereabouts import open_watched, record_at
-from gridloom.scenarios.results.record.layout import COMMITTED, STEP_SIZE, RunStatus
+from gridloom.scenarios.results.record.layout import COMMITTED, RunStatus
 from gridloom.scenarios.results.record.reader import reading, status_of
 from gridloom.scenarios.results.record.rows import read_valid_rows
 from gridloom.simulators.errors import RecordError
@@ -74,6 +75,7 @@ class FollowedRecord:
         self._epoch += 1
         self._identity: tuple[object, ...] = ()
         self._about: RunDescription | None = None
+        self._row_lengths: list[dict[str, Any]] = []
         self._tables: dict[str, CurveTable] = {}
         self._grid: _Grid | None = None
         self._pace = Pace()
@@ -106,16 +108,23 @@ class FollowedRecord:
         if is_fresh and self._all_read and (not line or self._key(line) in self._tables):
             return
         path = record_at(self._where)
+        error = self._try_to_read(path, line)
+        if error is not None and (moved_to := record_at(self._where)) != path:
+            path, error = moved_to, self._try_to_read(moved_to, line)
+        if error is not None:
+            is_there = path.exists() or record_at(self._where).exists()
+            self._standing = (
+                not_readable(error, path, self._standing) if is_there else waiting(self._where)
+            )
+        self._read_at = monotonic()
+
+    def _try_to_read(self, path: Path, line: str) -> RecordError | None:
+        """Read on; return what is wrong, such as that the file has just got another name."""
         try:
             self._read_file(path, line)
         except RecordError as error:
-            if not path.exists():
-                if self._identity:
-                    self._forget()
-                self._standing = waiting(self._where)
-            else:
-                self._standing = not_readable(error, path, self._standing)
-        self._read_at = monotonic()
+            return error
+        return None
 
     def _read_file(self, path: Path, line: str) -> None:
         with open_watched(path) as root, reading(path):
@@ -142,8 +151,9 @@ class FollowedRecord:
         self._about = describe_run(root, path)
         groups = recorded_groups(root)
         for number, (model, curves) in enumerate(curves_of(root).items()):
-            step_s = int(groups[model].attrs[STEP_SIZE])
-            self._tables[f"model{number}"] = CurveTable(model, step_s, curves)
+            table = CurveTable(model, step_size_s(groups[model]), curves)
+            self._tables[f"model{number}"] = table
+        self._row_lengths = row_lengths(groups)
         for model, group in groups.items():
             lines = line_names(group)
             if lines:
@@ -176,9 +186,8 @@ class FollowedRecord:
             del self._tables[kept[0]]
         place = int(key.removeprefix("line"))
         group = root[grid.model]
-        step_s = int(group.attrs[STEP_SIZE])
         self._tables[key] = CurveTable(
-            grid.model, step_s, line_curves(group, place), Elements(place)
+            grid.model, step_size_s(group), line_curves(group, place), Elements(place)
         )
         return True
 
@@ -212,7 +221,7 @@ class FollowedRecord:
             "message": standing.message,
             "time_s": self._time_s,
         }
-        if self._about is None:
+        if self._about is None or standing.state == "waiting":  # what was read is kept
             return told
         chosen = self._key(line)
         shown = {
@@ -227,6 +236,7 @@ class FollowedRecord:
             **self._progress(standing),
             "read_s": min(read_s, self._time_s),
             "all_read": self._all_read,
+            "rows_of_several_steps": self._row_lengths,
             "line": self._line(chosen),
             "lines": [] if have or self._grid is None else self._grid.lines,
             "panels": panels_of(shown, self._limits(chosen)),

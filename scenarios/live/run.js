@@ -39,7 +39,11 @@ function showHeader(state) {
   showStatus(state.state, WORDS[state.state] ?? state.state);
   tell("message", state.message || "");
   document.title = `${WORDS[state.state] ?? state.state} · ${title}`;
-  if (state.start_s === undefined) return;
+  if (state.start_s === undefined) {
+    element("bar").hidden = true;
+    showFacts([]);
+    return;
+  }
   const share = state.duration_s ? Math.min(1, state.time_s / state.duration_s) : 0;
   showBar([[state.state === "complete" ? "complete" : "running", share]]);
   element("bar").setAttribute("aria-valuenow", Math.round(100 * share));
@@ -51,9 +55,16 @@ function showHeader(state) {
     ["speed", state.speed === null ? "" : `${number(state.speed, 3)} × real time`],
     ["to go", state.left_s === null ? "" : clock(state.left_s)],
     ["took", state.wall_time_s === null ? "" : clock(state.wall_time_s)],
+    ["a row covers", rowsCover(state.rows_of_several_steps)],
     ["run", state.digest],
     ["drawn", isReading ? `up to ${clock(state.read_s)}: reading on` : ""],
   ]);
+}
+
+/** How long rows are that cover several steps; of which models, if they are not equally long. */
+function rowsCover(rows) {
+  return rows.map(({ length, models }) => (
+    rows.length > 1 ? `${length} (${models.join(", ")})` : length)).join(", ");
 }
 
 function newPanel(panel) {
@@ -123,6 +134,11 @@ function showPanels(state) {
   }
 }
 
+function clearPanels() {
+  element("panels").replaceChildren();
+  charts.clear();
+}
+
 async function refresh() {
   const state = await fetchJson(`/api/run${suffix.replace(/^\/run/, "")}?${question()}`);
   if (state.is_campaign) location.reload();
@@ -131,13 +147,13 @@ async function refresh() {
     tables.clear();
     epoch = state.epoch;
     lines = state.lines ?? [];
-    element("panels").replaceChildren();
-    charts.clear();
+    clearPanels();
   }
   showHeader(state);
   for (const [key, news] of Object.entries(state.tables ?? {})) merge(key, news);
   for (const key of tables.keys()) if (!(key in (state.tables ?? {}))) tables.delete(key);
   if (state.panels) showPanels(state);
+  else clearPanels();
   document.body.dataset.read = state.read_s ?? "";
   return state.all_read === false ? null : PAUSES_MS[state.state] ?? PAUSE_AT_END_MS;
 }

@@ -1,4 +1,4 @@
-// Values by the labels of an axis: one dot a run, a bar at the median.
+// Values by the labels of an axis: one dot a run, a bar at the mean.
 
 import { niceTicks, number, prepare } from "./page.js";
 
@@ -10,10 +10,8 @@ function jitter(run) {
   return (run * 0.6180339887) % 1;
 }
 
-function median(values) {
-  const ordered = [...values].sort((a, b) => a - b);
-  const middle = ordered.length / 2;
-  return (ordered[Math.floor(middle - 0.5)] + ordered[Math.floor(middle)]) / 2;
+function mean(strip) {
+  return strip.reduce((sum, point) => sum + point[2], 0) / strip.length;
 }
 
 /** Draw points [run, label, value]; `view` has labels, title, unit and axis. */
@@ -55,12 +53,12 @@ export function drawStrips(canvas, points, view) {
     context.globalAlpha = 1;
     if (strip.length > 1) {
       context.fillStyle = colour("c5");
-      context.fillRect(middle - band / 2, toY(median(strip.map((point) => point[2]))) - 1.5, band, 3);
+      context.fillRect(middle - band / 2, toY(mean(strip)) - 1.5, band, 3);
     }
   });
   canvas.dataset.points = values.length;
   canvas.setAttribute("aria-label", `${view.title} by ${view.axis}: ${labels.map((each, place) => (
-    `${each}: ${strips[place].length} runs${strips[place].length ? `, median ${number(median(strips[place].map((point) => point[2])))}` : ""}`)).join("; ")}`);
+    `${each}: ${strips[place].length} runs${strips[place].length ? `, mean ${number(mean(strips[place]))}` : ""}`)).join("; ")}`);
 }
 
 function drawFrame(context, inner, ticks, toY, colour) {

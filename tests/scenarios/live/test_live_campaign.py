@@ -8,6 +8,7 @@ import pytest
 
 from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder
 from gridloom.scenarios.campaigns.index import Index, PlannedRun
+from gridloom.scenarios.live import campaign_view
 from gridloom.scenarios.live.campaign_view import CampaignView
 from gridloom.scenarios.results.record import RunStatus
 from gridloom.scenarios.run_folder import RunFolder
@@ -54,6 +55,34 @@ def test_failures_come_with_their_reason(view: CampaignView) -> None:
     assert failed["parameters"] == {"seed": 3, "share": 0}
     assert (failed["fault"], failed["reason"]) == ("simulation failed", "no <b>solution</b>")
     assert failed["attempts"] == 1
+
+
+@pytest.mark.parametrize("moment", ["open_watched", "seconds_since_change"])
+def test_a_run_that_ends_while_it_is_looked_at_does_no_harm(
+    view: CampaignView,
+    campaign: CampaignFolder,
+    begin: Any,
+    feed: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
+) -> None:
+    run = RunFolder(campaign.runs / f"street-{5:010d}")
+    run.path.mkdir()
+    writer = begin(run.partial_record)
+    feed(writer, range(10))
+    writer.close(RunStatus.COMPLETE)
+    original = getattr(campaign_view, moment)
+
+    def late(path: Path) -> Any:
+        if path == run.partial_record and path.exists():
+            run.finish()
+        return original(path)
+
+    monkeypatch.setattr(campaign_view, moment, late)
+    state = view.state()
+    assert run.record.exists()
+    assert [each["time_s"] for each in state["running"]] == [10]
+    assert state["silence_s"] < 3600
 
 
 def test_a_run_under_way_tells_how_far_it_is(

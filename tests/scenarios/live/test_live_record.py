@@ -1,9 +1,11 @@
 """One record, followed: judged by what h5py reads of the same file."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +244,70 @@ def test_the_record_keeps_its_points_when_it_gets_its_final_name(
     folder.finish()
     state = record.state(epoch)
     assert (state["state"], state["epoch"]) == ("complete", epoch)
+
+
+def _before(monkeypatch: pytest.MonkeyPatch, name: str, event: Callable[[], None]) -> None:
+    """Let something happen once, right before a function that following a record calls."""
+    original = getattr(followed_record, name)
+    events = [event]
+
+    def late(*arguments: Any) -> Any:
+        if events:
+            events.pop()()
+        return original(*arguments)
+
+    monkeypatch.setattr(followed_record, name, late)
+
+
+@pytest.mark.parametrize("moment", ["open_watched", "_identity", "status_of"])
+def test_a_record_that_is_renamed_while_it_is_read_keeps_its_points(
+    folder: RunFolder, begin: Any, feed: Any, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    record = FollowedRecord(folder.path)
+    writer = begin(folder.partial_record)
+    feed(writer, range(100))
+    before = record.state()
+    feed(writer, range(100, 200))
+    writer.close(RunStatus.COMPLETE)
+    _before(monkeypatch, moment, folder.finish)
+    state = record.state(before["epoch"])
+    assert not folder.partial_record.exists()
+    assert (state["state"], state["message"]) == ("complete", "")
+    assert (state["epoch"], state["time_s"], state["read_s"]) == (before["epoch"], 200, 200)
+    assert state["title"] == "A street"
+
+
+def test_a_record_that_is_renamed_when_it_has_just_been_read_keeps_its_points(
+    folder: RunFolder, begin: Any, feed: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    writer = begin(folder.partial_record)
+    feed(writer, range(100))
+    run = RunFolder(tmp_path / "as-it-is-now")  # in this process nobody else could close it
+    run.path.mkdir()
+    shutil.copy(folder.partial_record, run.partial_record)
+    writer.close(RunStatus.INTERRUPTED)
+    record = FollowedRecord(run.path)
+    before = record.state()
+    assert before["state"] == "running"
+    _before(monkeypatch, "standing_of", run.finish)  # which looks when the file was written to
+    state = record.state(before["epoch"])
+    assert not run.partial_record.exists()
+    assert (state["state"], state["epoch"], state["read_s"]) == ("running", before["epoch"], 100)
+
+
+def test_a_record_that_is_away_for_a_while_is_not_read_again(
+    finished: RunFolder, tmp_path: Path
+) -> None:
+    record = FollowedRecord(finished.path)
+    before = record.state()
+    finished.record.rename(tmp_path / "elsewhere.h5")
+    during = record.state(before["epoch"])
+    assert (during["state"], during["epoch"]) == ("waiting", before["epoch"])
+    assert "tables" not in during
+    (tmp_path / "elsewhere.h5").rename(finished.record)
+    after = record.state(before["epoch"])
+    assert (after["state"], after["epoch"]) == ("complete", before["epoch"])
+    assert after["tables"] == before["tables"]
 
 
 def test_another_run_in_the_same_place_begins_anew(

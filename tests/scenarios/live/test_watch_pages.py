@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder
-from gridloom.scenarios.results.record import RunStatus
+from gridloom.scenarios.results.record import RecordedModel, RunStatus
 from gridloom.scenarios.run_folder import RunFolder
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -148,6 +149,23 @@ def test_a_run_under_way_is_followed(
     assert _points(dom, "loading") == int(read[1])
 
 
+def test_rows_of_several_steps_are_said_to_be_such(
+    folder: RunFolder,
+    browse: Any,
+    chromium: Chromium,
+    begin: Any,
+    feed: Any,
+    foreign_model: RecordedModel,
+) -> None:
+    model = replace(foreign_model, step_size=900, model_step_size=1)
+    writer = begin(folder.partial_record, models=[model])
+    feed(writer, (0, 900), [model])
+    writer.close(RunStatus.COMPLETE)
+    dom = chromium(browse(folder.path).address, "--dump-dom")
+    assert "<dt>a row covers</dt><dd>15 min</dd>" in dom
+    assert _last(dom, "water_level_m, 15-min mean") == 902.0  # 2 m and one more each second
+
+
 def test_a_run_that_has_not_begun_says_so(tmp_path: Path, browse: Any, chromium: Chromium) -> None:
     dom = chromium(browse(tmp_path / "later").address, "--dump-dom")
     assert 'data-state="waiting"' in dom
@@ -168,10 +186,10 @@ def test_a_campaign_shows_where_it_stands(
     canvas = re.search(r"<canvas[^>]*>", dom)
     assert canvas is not None
     assert 'data-points="2"' in canvas[0]
-    assert "0: 2 runs, median 65; 50: 0 runs" in canvas[0]
+    assert "0: 2 runs, mean 65; 50: 0 runs" in canvas[0]
 
     dom = chromium(f"{address}#kpi=energy_kwh&axis=seed", "--dump-dom")
-    assert "1: 2 runs, median 2.5; 2: 1 runs, median 2; 3: 0 runs" in dom
+    assert "1: 2 runs, mean 2.5; 2: 1 runs, mean 2; 3: 0 runs" in dom
     png = tmp_path / "page.png"
     chromium(address, f"--screenshot={png}")
     assert _blue_pixels(png) > 30

@@ -6,12 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder
+from gridloom.scenarios.commands.watching import watch
 from gridloom.scenarios.live import WatchServer
 from gridloom.scenarios.results.record import RunStatus
 from gridloom.scenarios.run_folder import RunFolder
@@ -142,6 +144,19 @@ def test_a_folder_of_runs_is_refused_with_the_newest_of_them(run: RunFolder) -> 
 def test_a_path_nowhere_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match="there is no folder"):
         WatchServer(tmp_path / "no" / "such")
+
+
+def test_a_folder_that_is_not_there_yet_is_told_on_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def serve(_path: Path, _port: int, *, announce: Callable[[str], None]) -> None:
+        announce("http://127.0.0.1:1/")
+
+    monkeypatch.setattr("gridloom.scenarios.live.serve_watch", serve)
+    watch(tmp_path / "outputz", no_browser=True)
+    assert f"there is no {tmp_path / 'outputz'} yet" in capsys.readouterr().out
+    watch(tmp_path, no_browser=True)
+    assert "there is no" not in capsys.readouterr().out
 
 
 _WATCH = """
