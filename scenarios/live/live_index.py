@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gridloom.scenarios.campaigns.index import BETWEEN_LABELS, Index
+from gridloom.scenarios.campaigns.index import BETWEEN_LABELS, IndexReader
 from gridloom.scenarios.campaigns.outcome import RunState
 from gridloom.scenarios.campaigns.point import Parameter
 
@@ -34,17 +34,17 @@ class ListedKpi(NamedTuple):
     headline: bool
 
 
-class LiveIndex(Index):
+class LiveIndex(IndexReader):
     """The index, open for reading, with the questions of a page."""
 
     def points(self) -> int:
         """Return how many points the campaign has; several may share a run."""
-        ((count,),) = self._rows("select count(*) from point")
+        ((count,),) = self.rows("select count(*) from point")
         return int(count)
 
     def newest(self, state: RunState, most: int) -> list[ListedRun]:
         """Return the points whose runs came to a state last, newest first."""
-        rows = self._rows(
+        rows = self.rows(
             "select number, parameters, digest, folder, attempts, fault, reason, wall_time_s, "
             "coalesce(changed, '') from run join point using (digest) where state = ? "
             "order by changed desc, number desc limit ?",
@@ -57,13 +57,11 @@ class LiveIndex(Index):
 
     def has_folder(self, folder: str) -> bool:
         """Whether a run of the campaign has a folder of this name."""
-        return any(
-            True for _ in self._rows("select 1 from run where folder = ? limit 1", (folder,))
-        )
+        return any(True for _ in self.rows("select 1 from run where folder = ? limit 1", (folder,)))
 
     def mean_wall_time_s(self, most: int) -> float | None:
         """Return how long the newest complete runs took on average, None if there is none."""
-        ((mean,),) = self._rows(
+        ((mean,),) = self.rows(
             "select avg(wall_time_s) from (select wall_time_s from run where state = 'complete' "
             "and wall_time_s > 0 order by changed desc limit ?)",
             (most,),
@@ -72,7 +70,7 @@ class LiveIndex(Index):
 
     def whole_kpis(self) -> list[ListedKpi]:
         """Return the indicators of whole runs, headlines first; no wall times."""
-        rows = self._rows(
+        rows = self.rows(
             "select kpi.id, name, json_group_array(distinct label), min(unit), "
             "max(headline) as is_headline from kpi join meaning on meaning.kpi = kpi.id "
             "where of = '' and instr(name, 'wall_time') = 0 "
@@ -89,7 +87,7 @@ class LiveIndex(Index):
         """Return values by digest and indicator; None stands for NaN and infinity."""
         found: dict[str, dict[int, Any]] = {digest: {} for digest in digests}
         marks = [", ".join("?" * len(each)) for each in (digests, kpis)]
-        rows = self._rows(
+        rows = self.rows(
             f"select digest, kpi, value from result where digest in ({marks[0]}) "  # noqa: S608 -- question marks
             f"and kpi in ({marks[1]})",
             (*digests, *kpis),
@@ -108,7 +106,7 @@ class LiveIndex(Index):
             since: only what was completed then or later; '' for all.
             most: how many.
         """
-        rows = self._rows(
+        rows = self.rows(
             "select number, parameters, value, changed from run join point using (digest) "
             "join result using (digest) where state = 'complete' and kpi = ? and changed >= ? "
             "and value is not null order by changed desc, number desc limit ?",

@@ -10,10 +10,10 @@
 - `page` and the rest: the report.
 """
 
-from gridloom.scenarios.results.campaign.campaign_results import CampaignResults, open_campaign
-from gridloom.scenarios.results.campaign.columns import Choice
-from gridloom.scenarios.results.campaign.page import write_campaign_report
-from gridloom.scenarios.results.campaign.table_file import TableOptions, write_table
+from gridloom.scenarios.campaigns.results.campaign_results import CampaignResults, open_campaign
+from gridloom.scenarios.campaigns.results.columns import Choice
+from gridloom.scenarios.campaigns.results.page import write_campaign_report
+from gridloom.scenarios.campaigns.results.table_file import TableOptions, write_table
 
 __all__ = [
     "CampaignResults",

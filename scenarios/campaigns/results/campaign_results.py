@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder
 from gridloom.scenarios.campaigns.index import About, Index, IndexedRun
 from gridloom.scenarios.campaigns.outcome import RunState
-from gridloom.scenarios.results.campaign.columns import Choice
-from gridloom.scenarios.results.campaign.values import CampaignValues, read_values
+from gridloom.scenarios.campaigns.results.columns import Choice
+from gridloom.scenarios.campaigns.results.values import CampaignValues, read_values
 from gridloom.simulators.errors import Problem, ScenarioError
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class CampaignResults:
             parts: also the indicators of parts, as `name[of]`.
             wall_times: also computing times, which no second run reproduces.
         """
-        from gridloom.scenarios.results.campaign.frames import wide_frame
+        from gridloom.scenarios.campaigns.results.frames import wide_frame
 
         return wide_frame(self._values(Choice(parts=parts, wall_times=wall_times)))
 
@@ -84,7 +84,7 @@ class CampaignResults:
         Columns: `number`, one a parameter, `indicator`, `of`, `value`, `unit`. Arguments as for
         `table`.
         """
-        from gridloom.scenarios.results.campaign.frames import long_frame
+        from gridloom.scenarios.campaigns.results.frames import long_frame
 
         return long_frame(self._values(Choice(parts=parts, wall_times=wall_times)))
 
@@ -96,7 +96,7 @@ class CampaignResults:
         listed, the only dimension is `run`. Indicators are variables with the attributes `units`
         and `long_name`, NaN where a run is not complete. Arguments as for `table`.
         """
-        from gridloom.scenarios.results.campaign.dataset import campaign_dataset
+        from gridloom.scenarios.campaigns.results.dataset import campaign_dataset
 
         return campaign_dataset(self._values(Choice(parts=parts, wall_times=wall_times)))
 

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridloom.scenarios.results.campaign.factors import Factor, combined
-from gridloom.scenarios.results.campaign.like_with_like import (
+from gridloom.scenarios.campaigns.results.factors import Factor, combined
+from gridloom.scenarios.campaigns.results.like_with_like import (
     Counting,
     in_common,
     of_whole_cases,
 )
-from gridloom.scenarios.results.campaign.points import Codes
-from gridloom.scenarios.results.campaign.roles import Roles
-from gridloom.scenarios.results.campaign.statistics import (
+from gridloom.scenarios.campaigns.results.points import Codes
+from gridloom.scenarios.campaigns.results.roles import Roles
+from gridloom.scenarios.campaigns.results.statistics import (
     SeedMeans,
     means_over_seeds,
     paired_differences,

@@ -6,16 +6,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from gridloom.scenarios.results.campaign.columns import (
+from gridloom.scenarios.campaigns.results.columns import (
     DIGEST,
     NUMBER,
     STATE,
     parameter_headers,
 )
-from gridloom.scenarios.results.campaign.factors import Factor, combined, factors_of, is_product
-from gridloom.scenarios.results.campaign.frames import label_array
-from gridloom.scenarios.results.campaign.points import STATES, Codes
-from gridloom.scenarios.results.campaign.values import CampaignValues
+from gridloom.scenarios.campaigns.results.factors import Factor, combined, factors_of, is_product
+from gridloom.scenarios.campaigns.results.frames import label_array
+from gridloom.scenarios.campaigns.results.points import STATES, Codes
+from gridloom.scenarios.campaigns.results.values import CampaignValues
 
 _RUN = "run"
 

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from gridloom.scenarios.campaigns.point import Axis, Parameter
-from gridloom.scenarios.results.campaign.points import Codes, Points
+from gridloom.scenarios.campaigns.results.points import Codes, Points
 from gridloom.simulators.model import FloatArray
 
 

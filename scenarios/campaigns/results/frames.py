@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gridloom.scenarios.campaigns.point import Axis, Parameter
-from gridloom.scenarios.results.campaign.columns import (
+from gridloom.scenarios.campaigns.results.columns import (
     DIGEST,
     FAULT,
     INDICATOR,
@@ -19,8 +19,8 @@ from gridloom.scenarios.results.campaign.columns import (
     VALUE,
     parameter_headers,
 )
-from gridloom.scenarios.results.campaign.points import FAULTS, STATES, Codes
-from gridloom.scenarios.results.campaign.values import CampaignValues
+from gridloom.scenarios.campaigns.results.points import FAULTS, STATES, Codes
+from gridloom.scenarios.campaigns.results.values import CampaignValues
 
 UNITS = "units"
 """Attribute of a table: column -> unit."""

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gridloom.scenarios.results.campaign.cells import Averages, means_in_common, shown_means
-from gridloom.scenarios.results.campaign.columns import Column
-from gridloom.scenarios.results.campaign.factors import Factor
-from gridloom.scenarios.results.campaign.indicator_plot import draw_indicator, shows_single_runs
-from gridloom.scenarios.results.campaign.like_with_like import Counting
-from gridloom.scenarios.results.campaign.roles import Roles
-from gridloom.scenarios.results.campaign.statistics import SeedMeans
-from gridloom.scenarios.results.campaign.writing import (
+from gridloom.scenarios.campaigns.results.cells import Averages, means_in_common, shown_means
+from gridloom.scenarios.campaigns.results.columns import Column
+from gridloom.scenarios.campaigns.results.factors import Factor
+from gridloom.scenarios.campaigns.results.indicator_plot import draw_indicator, shows_single_runs
+from gridloom.scenarios.campaigns.results.like_with_like import Counting
+from gridloom.scenarios.campaigns.results.roles import Roles
+from gridloom.scenarios.campaigns.results.statistics import SeedMeans
+from gridloom.scenarios.campaigns.results.writing import (
     axis_title,
     printed_unit,
     with_interval,

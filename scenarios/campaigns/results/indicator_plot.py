@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
-from gridloom.scenarios.results.campaign.columns import Column
-from gridloom.scenarios.results.campaign.points import Codes
-from gridloom.scenarios.results.campaign.roles import Roles
-from gridloom.scenarios.results.campaign.statistics import SeedMeans
-from gridloom.scenarios.results.campaign.writing import axis_title, printed_unit
+from gridloom.scenarios.campaigns.results.columns import Column
+from gridloom.scenarios.campaigns.results.points import Codes
+from gridloom.scenarios.campaigns.results.roles import Roles
+from gridloom.scenarios.campaigns.results.statistics import SeedMeans
+from gridloom.scenarios.campaigns.results.writing import axis_title, printed_unit
 from gridloom.scenarios.results.comparison.figures.looks import (
     Look,
     axes_with_legend,

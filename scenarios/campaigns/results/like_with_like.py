@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gridloom.scenarios.results.campaign.points import Codes
+from gridloom.scenarios.campaigns.results.points import Codes
 from gridloom.simulators.model import FloatArray
 
 _FEWEST_SEEDS = 2

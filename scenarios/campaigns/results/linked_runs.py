@@ -12,9 +12,9 @@ import numpy as np
 from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder
 from gridloom.scenarios.campaigns.index import Index, IndexedRun
 from gridloom.scenarios.campaigns.point import Parameter
-from gridloom.scenarios.results.campaign.selection import burden, cost_columns
-from gridloom.scenarios.results.campaign.values import CampaignValues
-from gridloom.scenarios.results.campaign.writing import with_unit
+from gridloom.scenarios.campaigns.results.selection import burden, cost_columns
+from gridloom.scenarios.campaigns.results.values import CampaignValues
+from gridloom.scenarios.campaigns.results.writing import with_unit
 from gridloom.scenarios.run_folder import RunFolder
 
 _log = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder
 from gridloom.scenarios.campaigns.index import About
 from gridloom.scenarios.campaigns.outcome import RunState
 from gridloom.scenarios.campaigns.point import Axis
-from gridloom.scenarios.results.campaign.bookkeeping import Books, Failure
-from gridloom.scenarios.results.campaign.linked_runs import relative_link
-from gridloom.scenarios.results.campaign.writing import printed_unit, written_parameters
+from gridloom.scenarios.campaigns.results.bookkeeping import Books, Failure
+from gridloom.scenarios.campaigns.results.linked_runs import relative_link
+from gridloom.scenarios.campaigns.results.writing import printed_unit, written_parameters
 from gridloom.scenarios.results.wording import counted, number, span
 from gridloom.scenarios.run_folder import RunFolder
 from gridloom.simulators.errors import Key, dotted

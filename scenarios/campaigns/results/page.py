@@ -7,30 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder
 from gridloom.scenarios.campaigns.index import Index
-from gridloom.scenarios.results.campaign.bookkeeping import books_of
-from gridloom.scenarios.results.campaign.campaign_results import require_campaign
-from gridloom.scenarios.results.campaign.cells import cells_of
-from gridloom.scenarios.results.campaign.columns import Choice
-from gridloom.scenarios.results.campaign.factors import factors_of
-from gridloom.scenarios.results.campaign.linked_runs import outstanding_runs
-from gridloom.scenarios.results.campaign.overview import (
+from gridloom.scenarios.campaigns.results.bookkeeping import books_of
+from gridloom.scenarios.campaigns.results.campaign_results import require_campaign
+from gridloom.scenarios.campaigns.results.cells import cells_of
+from gridloom.scenarios.campaigns.results.columns import Choice
+from gridloom.scenarios.campaigns.results.factors import factors_of
+from gridloom.scenarios.campaigns.results.linked_runs import outstanding_runs
+from gridloom.scenarios.campaigns.results.overview import (
     axis_rows,
     facts_of,
     failure_rows,
     warning_of,
 )
-from gridloom.scenarios.results.campaign.roles import Roles, roles_of
-from gridloom.scenarios.results.campaign.selection import (
+from gridloom.scenarios.campaigns.results.roles import Roles, roles_of
+from gridloom.scenarios.campaigns.results.selection import (
     indicator_columns,
     trade_off_columns,
     varies,
 )
-from gridloom.scenarios.results.campaign.values import CampaignValues, read_values
-from gridloom.scenarios.results.campaign.writing import written_parameters
+from gridloom.scenarios.campaigns.results.values import CampaignValues, read_values
+from gridloom.scenarios.campaigns.results.writing import written_parameters
 from gridloom.scenarios.results.html_page import write_page
 
 if TYPE_CHECKING:
-    from gridloom.scenarios.results.campaign.trade_off import TradeOff
+    from gridloom.scenarios.campaigns.results.trade_off import TradeOff
     from gridloom.scenarios.results.figures.style import ReportFigure
 
 _TEMPLATE = Path(__file__).with_name("campaign.html")
@@ -115,8 +115,8 @@ def _head(index: Index, folder: CampaignFolder, page: Path) -> dict[str, Any]:
 
 def _findings(chosen: Chosen) -> dict[str, Any]:
     """Return what the template prints of the indicators."""
-    from gridloom.scenarios.results.campaign import tables
-    from gridloom.scenarios.results.campaign.trade_off import schemes_unbeaten
+    from gridloom.scenarios.campaigns.results import tables
+    from gridloom.scenarios.campaigns.results.trade_off import schemes_unbeaten
 
     values, roles = chosen.values, chosen.roles
     cells = cells_of(roles.settings, roles.points)
@@ -137,7 +137,7 @@ def _findings(chosen: Chosen) -> dict[str, Any]:
 
 
 def _figures(chosen: Chosen) -> "list[ReportFigure]":
-    from gridloom.scenarios.results.campaign.indicator_figure import indicator_figure
+    from gridloom.scenarios.campaigns.results.indicator_figure import indicator_figure
     from gridloom.scenarios.results.figures.style import figure_style
 
     values = chosen.values
@@ -152,7 +152,7 @@ def _figures(chosen: Chosen) -> "list[ReportFigure]":
 
 
 def _trade_off(chosen: Chosen) -> "TradeOff | None":
-    from gridloom.scenarios.results.campaign.trade_off import trade_off_of
+    from gridloom.scenarios.campaigns.results.trade_off import trade_off_of
 
     if chosen.trade_off is None:
         return None
@@ -167,7 +167,7 @@ def _trade_off(chosen: Chosen) -> "TradeOff | None":
 
 
 def _draw(trade_off: "TradeOff", roles: Roles) -> "ReportFigure":
-    from gridloom.scenarios.results.campaign.trade_off import trade_off_figure
+    from gridloom.scenarios.campaigns.results.trade_off import trade_off_figure
     from gridloom.scenarios.results.figures.style import figure_style
 
     with figure_style():

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gridloom.scenarios.results.campaign.factors import Factor, combined
-from gridloom.scenarios.results.campaign.points import Codes
+from gridloom.scenarios.campaigns.results.factors import Factor, combined
+from gridloom.scenarios.campaigns.results.points import Codes
 
 _MOST_LINES, _MOST_PANELS = 12, 9
 _SCHEMES = ("scheme", "variant", "schemes", "variants", "controller")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gridloom.scenarios.results.campaign.columns import Column
-from gridloom.scenarios.results.campaign.values import CampaignValues
+from gridloom.scenarios.campaigns.results.columns import Column
+from gridloom.scenarios.campaigns.results.values import CampaignValues
 from gridloom.simulators.errors import Problem, ScenarioError, listing, nearest
 from gridloom.simulators.model import FloatArray
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridloom.scenarios.results.campaign.points import Codes
+from gridloom.scenarios.campaigns.results.points import Codes
 from gridloom.simulators.model import FloatArray
 
 CONFIDENCE = 0.95

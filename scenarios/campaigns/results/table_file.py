@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Literal, TextIO
 
 from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder
 from gridloom.scenarios.campaigns.index import Index
-from gridloom.scenarios.results.campaign.campaign_results import require_campaign
-from gridloom.scenarios.results.campaign.columns import Choice
-from gridloom.scenarios.results.campaign.table_rows import (
+from gridloom.scenarios.campaigns.results.campaign_results import require_campaign
+from gridloom.scenarios.campaigns.results.columns import Choice
+from gridloom.scenarios.campaigns.results.table_rows import (
     Field,
     Row,
     in_columns,
@@ -26,7 +26,7 @@ from gridloom.scenarios.results.campaign.table_rows import (
     wide_fields,
     wide_rows,
 )
-from gridloom.scenarios.results.campaign.values import read_values
+from gridloom.scenarios.campaigns.results.values import read_values
 from gridloom.scenarios.results.replacing import replacing
 from gridloom.simulators.errors import Problem, ScenarioError
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from gridloom.scenarios.campaigns.outcome import RunState
 from gridloom.scenarios.campaigns.point import Axis, Parameter
-from gridloom.scenarios.results.campaign.columns import (
+from gridloom.scenarios.campaigns.results.columns import (
     DIGEST,
     FAULT,
     INDICATOR,
@@ -19,8 +19,8 @@ from gridloom.scenarios.results.campaign.columns import (
     VALUE,
     parameter_headers,
 )
-from gridloom.scenarios.results.campaign.points import STATES
-from gridloom.scenarios.results.campaign.values import CampaignValues
+from gridloom.scenarios.campaigns.results.points import STATES
+from gridloom.scenarios.campaigns.results.values import CampaignValues
 
 Row: TypeAlias = list[Parameter | None]
 """None where there is nothing."""

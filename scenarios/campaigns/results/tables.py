@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridloom.scenarios.results.campaign.cells import (
+from gridloom.scenarios.campaigns.results.cells import (
     Averages,
     Cells,
     cell_means,
@@ -13,11 +13,11 @@ from gridloom.scenarios.results.campaign.cells import (
     means_in_common,
     scheme_differences,
 )
-from gridloom.scenarios.results.campaign.roles import Roles
-from gridloom.scenarios.results.campaign.statistics import SeedMeans
-from gridloom.scenarios.results.campaign.trade_off import TradeOff
-from gridloom.scenarios.results.campaign.values import CampaignValues
-from gridloom.scenarios.results.campaign.writing import axis_title, with_interval, with_unit
+from gridloom.scenarios.campaigns.results.roles import Roles
+from gridloom.scenarios.campaigns.results.statistics import SeedMeans
+from gridloom.scenarios.campaigns.results.trade_off import TradeOff
+from gridloom.scenarios.campaigns.results.values import CampaignValues
+from gridloom.scenarios.campaigns.results.writing import axis_title, with_interval, with_unit
 from gridloom.scenarios.results.wording import DASH, number
 
 _NEGLIGIBLE = 1e-9

@@ -7,14 +7,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from gridloom.scenarios.results.campaign.cells import Cells, cell_means
-from gridloom.scenarios.results.campaign.columns import Column
-from gridloom.scenarios.results.campaign.factors import Factor
-from gridloom.scenarios.results.campaign.pareto import non_dominated
-from gridloom.scenarios.results.campaign.roles import Roles
-from gridloom.scenarios.results.campaign.selection import burden, more_is_better
-from gridloom.scenarios.results.campaign.statistics import SeedMeans
-from gridloom.scenarios.results.campaign.writing import axis_title
+from gridloom.scenarios.campaigns.results.cells import Cells, cell_means
+from gridloom.scenarios.campaigns.results.columns import Column
+from gridloom.scenarios.campaigns.results.factors import Factor
+from gridloom.scenarios.campaigns.results.pareto import non_dominated
+from gridloom.scenarios.campaigns.results.roles import Roles
+from gridloom.scenarios.campaigns.results.selection import burden, more_is_better
+from gridloom.scenarios.campaigns.results.statistics import SeedMeans
+from gridloom.scenarios.campaigns.results.writing import axis_title
 from gridloom.scenarios.results.comparison.figures.looks import (
     axes_with_legend,
     scheme_legend,

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from gridloom.scenarios.campaigns.index import About, Index
 from gridloom.scenarios.campaigns.outcome import RunState
-from gridloom.scenarios.results.campaign.columns import Choice, Column, choose_columns
-from gridloom.scenarios.results.campaign.points import Codes, Points, read_points
+from gridloom.scenarios.campaigns.results.columns import Choice, Column, choose_columns
+from gridloom.scenarios.campaigns.results.points import Codes, Points, read_points
 from gridloom.simulators.model import FloatArray
 
 

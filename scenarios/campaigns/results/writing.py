@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 from gridloom.scenarios.campaigns.point import Parameter
-from gridloom.scenarios.results.campaign.columns import Column
+from gridloom.scenarios.campaigns.results.columns import Column
 from gridloom.scenarios.results.wording import DASH, MINUS, number
 
 _UNITS = {
