@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridloom.scenarios.results.record.layout import MODEL_STEP_SIZE, STEP_SIZE
-from gridloom.scenarios.results.record.statistics import statistic_name
+from gridloom.scenarios.results.record.statistics import NETTED_POWER, statistic_name
 from gridloom.scenarios.results.wording import LocalTime, span
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.signals import (
@@ -77,6 +77,11 @@ class Recording:
     def tells(self, signal: Signal, statistic: Statistic) -> bool:
         """Whether `statistic` is that of the steps, and not that of the rows' own values."""
         return not self.covers_several_steps or statistic_name(signal, statistic) in self.rows
+
+    @property
+    def tells_both_ways(self) -> bool:
+        """Whether what the steps' power drew and what it fed in can be told apart."""
+        return not self.covers_several_steps or NETTED_POWER in self.rows
 
     def divides(self, length_s: int) -> bool:
         """Whether means over times of this length can be had: whole rows, or rows that hold."""

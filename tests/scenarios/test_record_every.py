@@ -12,7 +12,7 @@ from gridloom.scenarios.composition import compose
 from gridloom.scenarios.reader import read_scenario
 from gridloom.scenarios.recorded_rows import row_length_s
 from gridloom.scenarios.results.kpis import Kpi
-from gridloom.scenarios.results.record import RecordWriter, open_record
+from gridloom.scenarios.results.record import NETTED_POWER, RecordWriter, open_record
 from gridloom.scenarios.results.record.reader import open_file
 from gridloom.scenarios.results.record.rows import read_valid_rows
 from gridloom.scenarios.results.report import write_report
@@ -107,6 +107,8 @@ def test_rows_are_what_xarray_makes_of_the_steps(
                 if "cell_methods" not in rows.attrs:
                     xr.testing.assert_identical(rows, steps[variable])
                     continue
+                if str(variable) == NETTED_POWER:
+                    continue  # what no cell method of CF tells: see test_record_several_steps
                 of_step = str(variable)
                 for suffix in ("_min", "_max", "_last"):
                     of_step = of_step if of_step in steps else of_step.removesuffix(suffix)

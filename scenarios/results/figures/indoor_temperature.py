@@ -26,6 +26,7 @@ from gridloom.scenarios.results.figures.style import (
     time_axis,
 )
 from gridloom.scenarios.results.kpis.comfort import beyond_comfort_k, tells_comfort
+from gridloom.scenarios.results.kpis.several_steps import remarked, values_of_rows
 from gridloom.scenarios.results.recording import Recording
 from gridloom.scenarios.results.wording import DASH, LocalTime, counted, number
 from gridloom.simulators.model import FloatArray
@@ -64,7 +65,7 @@ def indoor_temperature_figure(buildings: Recording, clock: LocalTime) -> ReportF
     if not tells_comfort(buildings):
         return None
     indoors = _indoors(buildings)
-    title = _title(indoors)
+    title = remarked(_title(indoors), values_of_rows(buildings))
     has_outdoor = _has_outdoor(buildings)
     return ReportFigure(
         key=f"indoor-temperature-{buildings.name}",

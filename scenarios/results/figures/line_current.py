@@ -1,5 +1,7 @@
 """Figure: the current of the most loaded line against its rating."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from gridloom.scenarios.results.figures.downsampling import column_extremes
@@ -19,6 +21,7 @@ from gridloom.scenarios.results.figures.style import (
     svg_bytes,
     time_axis,
 )
+from gridloom.scenarios.results.kpis.several_steps import means_of_rows, remarked
 from gridloom.scenarios.results.line_loading import LineLoading
 from gridloom.scenarios.results.recording import Recording
 from gridloom.scenarios.results.wording import LocalTime, counted, number, span
@@ -28,52 +31,113 @@ from gridloom.simulators.signals import LINE_CURRENT
 _PHASE_COLOURS = (BLUE, ORANGE, GREEN)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Current:
+    """What the most loaded line carried, (time, phase)."""
+
+    name: str
+    rated_a: float
+    mean_a: FloatArray
+    peak_a: FloatArray
+    """Of the steps that a row covers; the means where a row covers one, or these are unknown."""
+    step_s: int
+    """Seconds between rows."""
+    means: str
+    """What rows hold that cover several steps, as in "15-min means"; '' if they do not."""
+    tells_peaks: bool
+
+    @classmethod
+    def of(cls, grid: Recording, loading: LineLoading) -> "_Current":
+        line = loading.worst
+
+        def values(variable: str) -> FloatArray:
+            of_line = grid.rows[variable].isel(line=line).transpose("time", "phase")
+            return np.asarray(of_line.to_numpy(), dtype=np.float64)
+
+        mean_a, highest = values(LINE_CURRENT.name), grid.statistic(LINE_CURRENT, "max")
+        return cls(
+            name=loading.names[line],
+            rated_a=float(loading.rated_a[line]),
+            mean_a=mean_a,
+            peak_a=mean_a if highest == LINE_CURRENT.name else values(highest),
+            step_s=grid.step_s,
+            means=means_of_rows(grid),
+            tells_peaks=grid.tells(LINE_CURRENT, "max"),
+        )
+
+    @property
+    def peak_of_phases_a(self) -> FloatArray:
+        """(time,), NaN where none is known."""
+        peak_a: FloatArray = np.fmax.reduce(self.peak_a, axis=1)
+        return peak_a
+
+    @property
+    def highest_a(self) -> float:
+        return float(np.nanmax(self.peak_a))
+
+    @property
+    def has_band(self) -> bool:
+        """Whether rows tell of steps that were higher than their mean."""
+        return bool(self.means) and self.tells_peaks
+
+    def above_rating_s(self) -> int:
+        """Return for how long the means of any phase exceed the rating."""
+        return int(np.count_nonzero((self.mean_a > self.rated_a).any(axis=1))) * self.step_s
+
+
 def line_current_figure(grid: Recording, loading: LineLoading, clock: LocalTime) -> ReportFigure:
-    """Draw the current of the most loaded line, each phase, and shade where it is too high."""
-    line = loading.worst
-    name, rated_a = loading.names[line], float(loading.rated_a[line])
-    current_a = np.asarray(
-        grid.rows[LINE_CURRENT.name].isel(line=line).transpose("time", "phase").to_numpy(),
-        dtype=np.float64,
-    )
-    worst_phase_a = np.fmax.reduce(current_a, axis=1)
-    title = _title(name, rated_a, worst_phase_a, grid.step_s)
-    peak = clock.clock(grid.start[int(np.nanargmax(worst_phase_a))])
+    """Draw the current of the most loaded line, each phase, and shade where it is too high.
+
+    Of rows that cover several steps, means are drawn with a band up to the highest step.
+    """
+    current = _Current.of(grid, loading)
+    title = _title(current)
+    peak = clock.clock(grid.start[int(np.nanargmax(current.peak_of_phases_a))])
+    when = f"within {span(grid.step_s)} from {peak}" if current.means else f"at {peak}"
     return ReportFigure(
         key="line-current",
         title=title,
-        caption=_caption(grid, loading, worst_phase_a, peak),
-        alternative=f"Current of {name} over time against its rating. {title}; peak at {peak}.",
-        svg=_draw(grid, name, rated_a, current_a, clock),
+        caption=_caption(grid, loading, current, when),
+        alternative=f"Current of {current.name} over time against its rating. {title}; "
+        f"peak {when}.",
+        svg=_draw(grid, current, clock),
     )
 
 
-def _title(name: str, rated_a: float, current_a: FloatArray, step_s: int) -> str:
-    highest_a = float(np.nanmax(current_a))
-    if not np.isfinite(rated_a):
-        return f"{name} carries most, up to {number(highest_a)} A; its rating is unknown"
-    over_s = int(np.count_nonzero(current_a > rated_a)) * step_s
+def _title(current: _Current) -> str:
+    name, rated, highest = current.name, number(current.rated_a), number(current.highest_a)
+    remark = "" if current.tells_peaks else f"of {current.means}"
+    if not np.isfinite(current.rated_a):
+        return remarked(f"{name} carries most, up to {highest} A; its rating is unknown", remark)
+    over_s = current.above_rating_s()
+    percent = number(100.0 * current.highest_a / current.rated_a)
+    if current.has_band and current.highest_a > current.rated_a:
+        by_means = f"do for {span(over_s)}" if over_s else "never do"
+        return (
+            f"{name} exceeds its {rated} A rating: up to {highest} A ({percent} %); "
+            f"its {current.means} {by_means}"
+        )
     if over_s:
-        return f"{name} exceeds its {number(rated_a)} A rating for {span(over_s)}"
-    percent = number(100.0 * highest_a / rated_a)
-    return (
-        f"{name}, the most loaded line, stays within its {number(rated_a)} A rating: "
-        f"at most {number(highest_a)} A ({percent} %)"
-    )
+        return remarked(f"{name} exceeds its {rated} A rating for {span(over_s)}", remark)
+    within = f"{name}, the most loaded line, stays within its {rated} A rating: "
+    return remarked(f"{within}at most {highest} A ({percent} %)", remark)
 
 
-def _caption(grid: Recording, loading: LineLoading, current_a: FloatArray, peak: str) -> str:
+def _caption(grid: Recording, loading: LineLoading, current: _Current, when: str) -> str:
     line = loading.worst
     three_phase = grid.rows.sizes["phase"] > 1
     parts = [
-        f"Current magnitude in A of {loading.names[line]}"
+        f"Current magnitude in A of {current.name}"
         + (", each phase," if three_phase else ", balanced power flow,")
-        + f" means over {span(grid.step_s)}; highest {number(float(np.nanmax(current_a)))} A"
+        + f" means over {span(grid.step_s)}"
+        + (", pale up to the highest step" if current.has_band else "")
+        + f"; highest {'' if current.tells_peaks else 'of them '}{number(current.highest_a)} A"
         + (f" ({number(float(loading.percent[line]))} %)" if loading.percent[line] > 0 else "")
-        + f" at {peak}."
+        + f" {when}."
     ]
     if line in loading.overloaded:
-        parts.append("Shaded: above the rating" + (", any phase." if three_phase else "."))
+        shaded = "Shaded: above the rating" + (" at some step" if current.has_band else "")
+        parts.append(shaded + (", any phase." if three_phase else "."))
     others = [other for other in loading.overloaded if other != line]
     if others:
         named = ", ".join(
@@ -83,26 +147,27 @@ def _caption(grid: Recording, loading: LineLoading, current_a: FloatArray, peak:
         parts.append(f"Above their rating at some time as well: {named}{more}.")
     elif loading.overloaded:
         parts.append("No other line exceeds its rating.")
-    unsolved = int(np.count_nonzero(np.isnan(current_a)))
+    unsolved = int(np.count_nonzero(np.isnan(current.peak_of_phases_a)))
     if unsolved:
-        parts.append(
-            f"Gaps: {counted(unsolved, 'step')} without a value (not solved or no supply)."
-        )
+        gaps = counted(unsolved, "row" if current.means else "step")
+        parts.append(f"Gaps: {gaps} without a value (not solved or no supply).")
+    if not current.tells_peaks:
+        parts.append(f"All is of {current.means}: peaks within them are not recorded.")
     return " ".join(parts) + drawn_by_day(grid.edges)
 
 
-def _draw(
-    grid: Recording, name: str, rated_a: float, current_a: FloatArray, clock: LocalTime
-) -> bytes:
+def _draw(grid: Recording, current: _Current, clock: LocalTime) -> bytes:
     figure, axes = new_axes()
     x = at_time(clock, grid.edges)
-    phases = grid.names("phase")
-    for phase, colour, values in zip(phases, _PHASE_COLOURS, current_a.T, strict=False):
-        label = f"phase {phase}" if len(phases) > 1 else f"current of {name}"
-        step_line(axes, x, values, colour=colour, label=label, linewidth=1.0)
-    if np.nanmax(current_a) > rated_a:
+    rated_a, phases = current.rated_a, grid.names("phase")
+    lines = zip(phases, _PHASE_COLOURS, current.mean_a.T, current.peak_a.T, strict=False)
+    for phase, colour, mean_a, peak_a in lines:
+        label = f"phase {phase}" if len(phases) > 1 else f"current of {current.name}"
+        extremes = (mean_a, peak_a) if current.has_band else True
+        step_line(axes, x, mean_a, colour=colour, label=label, extremes=extremes, linewidth=1.0)
+    if current.highest_a > rated_a:
         starts = piece_starts(x)
-        top_a = column_extremes(np.fmax.reduce(current_a, axis=1), starts, np.fmax)
+        top_a = column_extremes(current.peak_of_phases_a, starts, np.fmax)
         top_a = np.append(top_a, top_a[-1])
         axes.fill_between(
             x[np.append(starts, -1)],

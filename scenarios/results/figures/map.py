@@ -20,10 +20,12 @@ from gridloom.scenarios.results.figures.style import (
     svg_bytes,
 )
 from gridloom.scenarios.results.figures.tree_layout import tree_layout
+from gridloom.scenarios.results.kpis.several_steps import means_of_rows, remarked
 from gridloom.scenarios.results.line_loading import LineLoading
 from gridloom.scenarios.results.recording import Recording
 from gridloom.scenarios.results.wording import counted, number
 from gridloom.simulators.model import FloatArray
+from gridloom.simulators.signals import LINE_CURRENT
 
 _LOADING_COLOURS = LinearSegmentedColormap.from_list(
     "loading", ["#BFD3E6", "#6BAED6", "#2171B5", "#08306B"]
@@ -53,10 +55,11 @@ def map_figure(grid: Recording, loading: LineLoading) -> ReportFigure | None:
         return None
     substation = _substation(grid)
     place = _place(grid, loading, substation)
-    title = _title(loading)
+    means = "" if grid.tells(LINE_CURRENT, "max") else means_of_rows(grid)
+    title = remarked(_title(loading), f"of {means}" if means else "")
     caption = (
         "Colour and width of a line: its highest loading over the run, current of the most loaded "
-        "phase in percent of the rated current. "
+        f"phase{' (' + means + ')' if means else ''} in percent of the rated current. "
         + ("Lines of unknown rating are thin and grey. " if np.isnan(loading.rated_a).any() else "")
         + ("Dots: connection points. " if "connection_point_bus" in grid else "")
         + ("Square: substation (highest nominal voltage). " if substation.size else "")

@@ -23,6 +23,7 @@ from gridloom.scenarios.results.figures.style import (
     svg_bytes,
     time_axis,
 )
+from gridloom.scenarios.results.kpis.several_steps import means_of_rows
 from gridloom.scenarios.results.kpis.side_by_side import at_steps, common_step_s, side_by_side
 from gridloom.scenarios.results.recording import Recording, RecordParts
 from gridloom.scenarios.results.wording import LocalTime, number, span
@@ -30,6 +31,7 @@ from gridloom.simulators.model import FloatArray
 from gridloom.simulators.signals import POSITION, POWER, SLACK_POWER
 
 _LEGEND_COLUMNS = 5
+_DOTTED = "; dotted: its lowest and its highest step"
 _BY_DAY = " All are means of a day, in which peaks do not show."
 _SECOND = np.timedelta64(1, "s")
 
@@ -54,11 +56,27 @@ class _Net:
     label: str
     edges: NDArray[np.datetime64]
     power_kw: FloatArray
+    means: str = ""
+    """What these are where rows cover several steps, as in "15-min means"."""
+    within_kw: tuple[FloatArray, FloatArray] | None = None
+    """Of such rows, between what the steps were, as far as the record tells."""
+    tells_peaks: tuple[bool, bool] = (True, True)
+    """Whether the lowest and the highest of these are known."""
+
+    @property
+    def step_s(self) -> int:
+        return int((self.edges[1] - self.edges[0]) / _SECOND)
+
+    def peak(self) -> tuple[int, float]:
+        """Return when the power is farthest from zero, and the power then."""
+        low_kw, high_kw = self.within_kw or (self.power_kw, self.power_kw)
+        at = int(np.nanargmax(np.fmax(np.abs(low_kw), np.abs(high_kw))))
+        farthest_kw = high_kw[at] if abs(high_kw[at]) >= abs(low_kw[at]) else low_kw[at]
+        return at, float(farthest_kw)
 
     def averaged(self, window_s: int) -> "_Net":
         """Return means over windows of this length; NaN counts for nothing."""
-        step_s = int((self.edges[1] - self.edges[0]) / _SECOND)
-        starts = np.arange(0, len(self.power_kw), max(1, window_s // step_s))
+        starts = np.arange(0, len(self.power_kw), max(1, window_s // self.step_s))
         known = np.isfinite(self.power_kw)
         sums = np.add.reduceat(np.where(known, self.power_kw, 0.0), starts)
         counts = np.add.reduceat(known.astype(np.float64), starts)
@@ -66,6 +84,8 @@ class _Net:
             label=self.label,
             edges=self.edges[np.append(starts, -1)],
             power_kw=np.where(counts > 0, sums / np.maximum(counts, 1.0), np.nan),
+            means=self.means and f"{span(max(window_s, self.step_s)).replace(' ', '-')} means",
+            tells_peaks=(not self.means, not self.means),
         )
 
 
@@ -88,6 +108,7 @@ def power_figure(parts: RecordParts) -> ReportFigure | None:
         "Active power in kW, load convention: consumption upwards, generation and discharging "
         f"downwards, stacked by class (means over {_piece(drawn.edges, clock)}). Line: {net.label}"
         + (", losses included" if parts.grid else "")
+        + (_DOTTED if _shows_peaks(net, drawn, clock) else "")
         + ("; dashed: the day-ahead position per settlement period." if parts.markets else ".")
         + (_BY_DAY if is_long(at_time(clock, drawn.edges)) else "")
     )
@@ -111,8 +132,9 @@ def _drawn(devices: Sequence[Recording], net: _Net, least_s: int, clock: LocalTi
     edges = devices[0].start[0] + (bounds * step_s).astype("timedelta64[s]")
     pieces = piece_starts(at_time(clock, edges))
     starts = bounds[pieces]
-    peak = int(np.nanargmax(np.abs(net.power_kw)))
-    peak_s = int((net.edges[peak] - edges[0]) / _SECOND) // least_s * least_s
+    # Nobody knows at which step of a row the peak was: classes have their means over the row
+    around_s = max(least_s, net.step_s) if net.means else least_s
+    peak_s = int((net.edges[net.peak()[0]] - edges[0]) / _SECOND) // around_s * around_s
     means = [
         column_means(powers_kw, begins)
         for _, begins, powers_kw in whole_pieces(_held(devices, step_s), starts, steps)
@@ -121,7 +143,7 @@ def _drawn(devices: Sequence[Recording], net: _Net, least_s: int, clock: LocalTi
         names=tuple(device.name for device in devices),
         edges=edges[np.append(pieces, -1)],
         power_kw=np.moveaxis(np.concatenate(means), 0, -1),
-        at_peak_kw=np.array([_mean_kw(device, peak_s, least_s) for device in devices]),
+        at_peak_kw=np.array([_mean_kw(device, peak_s, around_s) for device in devices]),
     )
 
 
@@ -150,11 +172,36 @@ def _mean_kw(device: Recording, begin_s: int, length_s: int) -> float:
 def _net(grid: Recording | None, devices: Sequence[Recording], step_s: int) -> _Net:
     if grid is not None and SLACK_POWER.name in grid:
         label = "net exchange with the upstream grid (positive: import)"
-        return _Net(label=label, edges=grid.edges, power_kw=grid.values(SLACK_POWER.name))
+        return _Net(
+            label=label,
+            edges=grid.edges,
+            power_kw=grid.values(SLACK_POWER.name),
+            means=means_of_rows(grid),
+            within_kw=_between(grid),
+            tells_peaks=(grid.tells(SLACK_POWER, "min"), grid.tells(SLACK_POWER, "max")),
+        )
     blocks = [powers_kw.sum(axis=(1, 2)) for powers_kw in _held(devices, step_s)]
     total_kw = np.concatenate(blocks)
     edges_s = (np.arange(len(total_kw) + 1) * step_s).astype("timedelta64[s]")
-    return _Net(label="net of all classes", edges=devices[0].start[0] + edges_s, power_kw=total_kw)
+    return _Net(
+        label="net of all classes",
+        edges=devices[0].start[0] + edges_s,
+        power_kw=total_kw,
+        means=means_of_rows(*devices),
+        tells_peaks=(not means_of_rows(*devices),) * 2,
+    )
+
+
+def _between(grid: Recording) -> tuple[FloatArray, FloatArray] | None:
+    """Return lowest and highest exchange of the steps of each row, where rows cover several."""
+    if not grid.covers_several_steps:
+        return None
+    lowest, highest = grid.statistic(SLACK_POWER, "min"), grid.statistic(SLACK_POWER, "max")
+    return grid.values(lowest), grid.values(highest)
+
+
+def _shows_peaks(net: _Net, drawn: _Drawn, clock: LocalTime) -> bool:
+    return all(net.tells_peaks) and bool(net.means) and not is_long(at_time(clock, drawn.edges))
 
 
 def _settlement_period_s(tariffs: Sequence[Recording]) -> int:
@@ -167,12 +214,16 @@ def _settlement_period_s(tariffs: Sequence[Recording]) -> int:
 
 
 def _title(net: _Net, drawn: _Drawn, clock: LocalTime) -> str:
-    peak = int(np.nanargmax(np.abs(net.power_kw)))
+    at, peak_kw = net.peak()
     shares = zip(drawn.names, drawn.at_peak_kw, strict=True)
     share = ", ".join(f"{name} {number(float(power_kw))} kW" for name, power_kw in shares)
-    direction = "import" if net.power_kw[peak] >= 0 else "export"
-    highest = number(abs(float(net.power_kw[peak])))
-    return f"Net {direction} peaks at {highest} kW at {clock.clock(net.edges[peak])} ({share})"
+    direction = "import" if peak_kw >= 0 else "export"
+    found = f"Net {direction} peaks at {number(abs(peak_kw))} kW"
+    if net.means and net.tells_peaks[peak_kw >= 0]:
+        when = f"within {span(net.step_s)} from {clock.clock(net.edges[at])}"
+        return f"{found} {when} (means then: {share})"
+    remark = f", of {net.means}," if net.means else ""
+    return f"{found}{remark} at {clock.clock(net.edges[at])} ({share})"
 
 
 def _piece(edges: NDArray[np.datetime64], clock: LocalTime) -> str:
@@ -208,6 +259,8 @@ def _draw(drawn: _Drawn, net: _Net, markets: Sequence[Recording], clock: LocalTi
     net_x = at_time(clock, net.edges)
     means: dict[str, Any] = {"colour": INK, "extremes": False}
     step_line(axes, net_x, net.power_kw, label=net.label, linewidth=1.0, **means)
+    for peaks_kw in (net.within_kw or ()) if _shows_peaks(net, drawn, clock) else ():
+        step_line(axes, net_x, peaks_kw, label="", linestyle=":", linewidth=0.9, **means)
     for market in markets:
         label = "day-ahead position" if len(markets) == 1 else f"position of {market.name}"
         position_x = at_time(clock, market.edges)

@@ -27,6 +27,7 @@ from gridloom.scenarios.results.figures.style import (
     svg_bytes,
     time_axis,
 )
+from gridloom.scenarios.results.kpis.several_steps import remarked, values_of_rows
 from gridloom.scenarios.results.recording import Recording
 from gridloom.scenarios.results.session_ends import SessionEnds, session_ends
 from gridloom.scenarios.results.wording import DASH, LocalTime, counted, number
@@ -67,12 +68,13 @@ def state_of_charge_figure(storage: Recording, clock: LocalTime) -> ReportFigure
     kind = str(storage.rows[STATE_OF_CHARGE.name].dims[1]).replace("_", " ")
     caption = f"State of charge in percent, {_manner(drawn, storage, kind)}"
     if ends is None:
-        title = (
-            f"State of charge of '{storage.name}' moves within {number(low)}{DASH}{number(high)} %"
+        title = remarked(
+            f"State of charge of '{storage.name}' moves within {number(low)}{DASH}{number(high)} %",
+            values_of_rows(storage),
         )
         caption += "."
     else:
-        title = _title(ends)
+        title = remarked(_title(ends), "" if ends.is_exact else values_of_rows(storage))
         caption += (
             ", only while a vehicle is plugged in; dashed: required at departure. "
             "Marked: departures within the run; sessions that go on after it are not judged."

@@ -201,12 +201,13 @@ def step_line(
     *,
     colour: str,
     label: str,
-    extremes: bool = True,
+    extremes: bool | tuple[FloatArray, FloatArray] = True,
     **style: float | str,
 ) -> None:
     """Draw values that each hold over a step.
 
-    Of long runs, the means of each day are drawn, and a band that covers all its values.
+    Of long runs, the means of each day are drawn, and a band that covers all its values. Values
+    that are means of several steps have a band that covers these.
 
     Args:
         axes: where.
@@ -214,17 +215,22 @@ def step_line(
         values: (time,), gaps are NaN.
         colour: of the line.
         label: in the legend.
-        extremes: whether to draw the band.
+        extremes: whether to draw the band; of means of several steps, the lowest and the highest
+            of these, (time,) each.
         style: further properties of the line.
     """
     held = np.append(values, values[-1])
     kept = keep_extremes(held, COLUMNS)
+    starts = piece_starts(x)
+    of_steps = None if isinstance(extremes, bool) else extremes
+    if of_steps or (extremes and is_long(x)):
+        lowest, highest = of_steps or (values, values)
+        low = column_extremes(lowest, starts, np.fmin)
+        high = column_extremes(highest, starts, np.fmax)
+        if np.any(high > low):
+            band(axes, x[np.append(starts, -1)], low, high, colour=colour, alpha=0.2)
     if is_long(x):
-        starts = piece_starts(x)
         kept = np.append(starts, len(values))
-        low, high = (column_extremes(values, starts, each) for each in (np.fmin, np.fmax))
-        if extremes and np.any(high > low):
-            band(axes, x[kept], low, high, colour=colour, alpha=0.2)
         held[kept[:-1]] = known_means(values, starts)
         held[-1] = held[starts[-1]]
     axes.plot(

@@ -11,7 +11,6 @@ from gridloom.scenarios.results.kpis.side_by_side import at_steps, common_step_s
 from gridloom.scenarios.results.recording import Recording
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.quantities import SECONDS_PER_HOUR
-from gridloom.simulators.signals import STATE_OF_CHARGE
 
 _CONSUMED = Indicator(
     name="consumed_kwh", unit="kWh", group="Energy", label="energy drawn from the grid"
@@ -49,8 +48,9 @@ def energy_kpis(devices: Sequence[Recording]) -> list[Kpi]:
     A value holds until its model's next step, so models with different step sizes meet on the
     greatest common divisor of these. Grid losses are not part of the consumption.
 
-    Within a row of several steps, what a device consumes and injects cancels: the energies of
-    devices that do only one of them are exact, the others are said to be of means.
+    Within a row of several steps, what a device consumes and injects cancels. The energies of a
+    class are exact where the record tells how much did, and else said to be of means. What several
+    devices did at the same time no row of several steps tells: coincidence is that of the means.
     """
     if not devices:
         return []
@@ -64,8 +64,7 @@ def energy_kpis(devices: Sequence[Recording]) -> list[Kpi]:
             energies.append(_CONSUMED.part(consumed_kwh, device.name))
         if injected_kwh > 0:
             energies.append(_INJECTED.part(injected_kwh, device.name))
-        does_both = len(energies) > 1 or STATE_OF_CHARGE.name in device
-        kpis += of_means(energies, device) if does_both else energies
+        kpis += energies if device.tells_both_ways else of_means(energies, device)
     too_coarse = [device for device in devices if not device.divides(WINDOW_S)]
     for kpi in _coincidence_kpis(sums, district):
         kpis += of_means([kpi], *(too_coarse if kpi.name in PEAKS else devices))

@@ -72,9 +72,7 @@ def grid_kpis(grid: Recording) -> list[Kpi]:
     if TRANSFORMER_LOADING.name in grid:
         kpis += transformer_kpis(grid)
     if LOSSES.name in grid:
-        losses_kw = grid.values(LOSSES.name)
-        energy_kwh = np.nansum(losses_kw) * grid.step_s / SECONDS_PER_HOUR
-        kpis.append(_LOSSES.total(energy_kwh if np.isfinite(losses_kw).any() else np.nan))
+        kpis += _losses(grid)
     if SLACK_POWER.name in grid:
         kpis += _exchange_peaks(grid)
     if UNSOLVED.name in grid:
@@ -85,15 +83,27 @@ def grid_kpis(grid: Recording) -> list[Kpi]:
     return kpis
 
 
+def _losses(grid: Recording) -> list[Kpi]:
+    """Return the energy lost in solved steps; a row's mean is that of its solved steps."""
+    losses_kw = grid.values(LOSSES.name)
+    known = np.isfinite(losses_kw).any()
+    tells_unsolved = UNSOLVED.name in grid
+    if grid.covers_several_steps and tells_unsolved:
+        losses_kw = losses_kw * (1.0 - grid.values(UNSOLVED.name))
+    energy_kwh = np.nansum(losses_kw) * grid.step_s / SECONDS_PER_HOUR
+    kpis = [_LOSSES.total(energy_kwh if known else np.nan)]
+    return kpis if tells_unsolved else of_means(kpis, grid)
+
+
 def _exchange_peaks(grid: Recording) -> list[Kpi]:
     highest_kw = grid.values(grid.statistic(SLACK_POWER, "max"))
     lowest_kw = grid.values(grid.statistic(SLACK_POWER, "min"))
-    is_exact = grid.tells(SLACK_POWER, "max") and grid.tells(SLACK_POWER, "min")
-    kpis = [
-        _IMPORT.total(np.maximum(np.fmax.reduce(highest_kw), 0.0)),
-        _EXPORT.total(np.maximum(np.fmax.reduce(-lowest_kw), 0.0)),
+    imported = [_IMPORT.total(np.maximum(np.fmax.reduce(highest_kw), 0.0))]
+    exported = [_EXPORT.total(np.maximum(np.fmax.reduce(-lowest_kw), 0.0))]
+    return [
+        *(imported if grid.tells(SLACK_POWER, "max") else of_means(imported, grid)),
+        *(exported if grid.tells(SLACK_POWER, "min") else of_means(exported, grid)),
     ]
-    return kpis if is_exact else of_means(kpis, grid)
 
 
 def line_kpis(grid: Recording) -> list[Kpi]:

@@ -12,6 +12,7 @@ import numpy as np
 from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
 from gridloom.scenarios.results.kpis.market_trades import MarketTrades, settled_eur
 from gridloom.scenarios.results.kpis.several_steps import of_means
+from gridloom.scenarios.results.record.statistics import NETTED_POWER
 from gridloom.scenarios.results.recording import Recording
 from gridloom.simulators.generator import cost_eur
 from gridloom.simulators.quantities import SECONDS_PER_HOUR
@@ -54,8 +55,10 @@ def operating_cost_kpis(trades: MarketTrades, devices: Sequence[Recording]) -> l
     generation = {d.name: generation_cost_eur(d) for d in devices if _MARGINAL_COST in d}
     wear = {d.name: wear_cost_eur(d) for d in devices if _THROUGHPUT_COST in d}
     own_eur = sum(generation.values()) + sum(wear.values())
-    own = [device for device in devices if device.name in generation.keys() | wear.keys()]
-    kpis = of_means([_OPERATING.total(day_ahead_eur + imbalance_eur + own_eur)], *own)
+    # Generation costs more the more there is of it at once, which means do not tell
+    of_rows = [d for d in devices if d.name in generation]
+    of_rows += [d for d in devices if d.name in wear and not d.tells_both_ways]
+    kpis = of_means([_OPERATING.total(day_ahead_eur + imbalance_eur + own_eur)], *of_rows)
     kpis.append(_DAY_AHEAD.total(day_ahead_eur))
     for indicator, costs in ((_GENERATION, generation), (_WEAR, wear)):
         parts: list[Kpi] = []
@@ -63,7 +66,7 @@ def operating_cost_kpis(trades: MarketTrades, devices: Sequence[Recording]) -> l
             parts.append(indicator.total(sum(costs.values())))
         if len(costs) > 1:
             parts += [indicator.part(value, name) for name, value in costs.items()]
-        kpis += of_means(parts, *(device for device in own if device.name in costs))
+        kpis += of_means(parts, *(device for device in of_rows if device.name in costs))
     return kpis
 
 
@@ -87,9 +90,13 @@ def wear_cost_eur(storages: Recording) -> float:
     """Return the energy through the connection points, either way, at the cost of wear."""
     eur_per_mwh = storages.values(_THROUGHPUT_COST)
     hours = storages.step_s / SECONDS_PER_HOUR
-    return float(
-        sum(
-            (np.abs(np.nan_to_num(power_kw)) @ eur_per_mwh).sum() * hours / _KWH_PER_MWH
-            for power_kw in storages.blocks(POWER.name)
-        )
+    wear_eur = sum(
+        (np.abs(np.nan_to_num(power_kw)) @ eur_per_mwh).sum() * hours / _KWH_PER_MWH
+        for power_kw in storages.blocks(POWER.name)
     )
+    if NETTED_POWER in storages:
+        wear_eur += sum(
+            2.0 * (np.nan_to_num(netted_kw) @ eur_per_mwh).sum() * hours / _KWH_PER_MWH
+            for netted_kw in storages.blocks(NETTED_POWER)
+        )
+    return float(wear_eur)

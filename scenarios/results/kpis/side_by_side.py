@@ -5,6 +5,7 @@ from math import gcd, lcm
 
 import numpy as np
 
+from gridloom.scenarios.results.record.statistics import NETTED_POWER
 from gridloom.scenarios.results.recording import Recording
 from gridloom.simulators.model import FloatArray
 from gridloom.simulators.signals import POWER
@@ -15,6 +16,8 @@ _VALUES_AT_ONCE = 1_000_000
 
 def side_by_side(devices: Sequence[Recording]) -> Iterator[list[FloatArray]]:
     """Yield what each class draws from the grid and feeds into it, stretch by stretch of time.
+
+    Of rows that cover several steps, both are means, and exact where `Recording.tells_both_ways`.
 
     All stretches but the last are equally long, and whole rows of all devices.
 
@@ -45,4 +48,8 @@ def _consumed_and_injected(device: Recording, begin_s: int, length_s: int) -> Fl
     stretch = device.rows[POWER.name].isel(time=slice(first, first + count))
     power_kw = np.asarray(stretch.to_numpy(), dtype=np.float64)
     consumed_kw = np.nansum(np.maximum(power_kw, 0.0), axis=1)
-    return np.stack([consumed_kw, np.nansum(np.maximum(-power_kw, 0.0), axis=1)])
+    both_kw = np.stack([consumed_kw, np.nansum(np.maximum(-power_kw, 0.0), axis=1)])
+    if NETTED_POWER in device:
+        netted = device.rows[NETTED_POWER].isel(time=slice(first, first + count))
+        both_kw += np.nansum(np.asarray(netted.to_numpy(), dtype=np.float64), axis=1)
+    return both_kw

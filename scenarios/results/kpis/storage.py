@@ -4,6 +4,7 @@ import numpy as np
 
 from gridloom.scenarios.results.kpis.kpi import Indicator, Kpi
 from gridloom.scenarios.results.kpis.several_steps import of_means, of_values
+from gridloom.scenarios.results.record.statistics import NETTED_POWER
 from gridloom.scenarios.results.recording import Recording
 from gridloom.simulators.quantities import SECONDS_PER_HOUR
 from gridloom.simulators.signals import POWER, STATE_OF_HEALTH
@@ -40,8 +41,8 @@ def storage_kpis(storage: Recording, of: str = "") -> list[Kpi]:
     - ageing: the first recorded state of health less the last, mean of the batteries. A charging
       point counts for the vehicles that use it.
 
-    Of rows of several steps, throughput is that of the means, and the first recorded state of
-    health that at the end of the first row.
+    Of rows of several steps, throughput is that of the means unless the record tells what these
+    hide, and the first recorded state of health is that at the end of the first row.
     """
     kpis: list[Kpi] = []
     if POWER.name in storage:
@@ -49,6 +50,9 @@ def storage_kpis(storage: Recording, of: str = "") -> list[Kpi]:
         for power_kw in storage.blocks(POWER.name):
             power_kws += float(np.nansum(np.abs(power_kw)))
             discharge_kws += float(np.nansum(np.maximum(-power_kw, 0.0)))
+        for netted_kw in storage.blocks(NETTED_POWER) if NETTED_POWER in storage else ():
+            power_kws += 2.0 * float(np.nansum(netted_kw))
+            discharge_kws += float(np.nansum(netted_kw))
         throughput_kwh = power_kws * storage.step_s / SECONDS_PER_HOUR
         kpis += [
             _THROUGHPUT.total(throughput_kwh, of),
@@ -57,7 +61,7 @@ def storage_kpis(storage: Recording, of: str = "") -> list[Kpi]:
         capacity_kwh = _energy_capacity_kwh(storage)
         if capacity_kwh > 0:
             kpis.append(_CYCLES.total(throughput_kwh / (2.0 * capacity_kwh), of))
-        kpis = of_means(kpis, storage)
+        kpis = kpis if storage.tells_both_ways else of_means(kpis, storage)
     if STATE_OF_HEALTH.name in storage:
         health = storage.rows[STATE_OF_HEALTH.name]
         lost = health.isel(time=0).to_numpy() - health.isel(time=-1).to_numpy()

@@ -56,7 +56,7 @@ _VIOLATIONS = Indicator(
     name="connection_points_violating_en50160",
     unit="1",
     group="Voltage",
-    label="connection points violating EN 50160 ({})",
+    label="connection points violating EN 50160 by {window} means ({})",
     headline=True,
 )
 _UNBALANCE = Indicator(

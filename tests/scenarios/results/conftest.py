@@ -1,12 +1,18 @@
 """A small record, made by hand, of which every number is known."""
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
 import xarray as xr
+
+from gridloom.scenarios.results.record import RowOfSteps, columns_of
+from gridloom.scenarios.results.record.layout import MODEL_STEP_SIZE, STEP_SIZE
+from gridloom.simulators import signals, thermal_signals
+from gridloom.simulators.model import Dimension, Direction, ElementSet, Port
+from gridloom.simulators.signals import Signal, Statistic
 
 ROWS = 1200
 """20 min in steps of 1 s: two settlement periods of 10 min."""
@@ -440,3 +446,86 @@ def build_district() -> RecordBuilder:
         return xr.DataTree.from_dict({"/": root, **groups})
 
     return build
+
+
+_SIGNALS = {
+    signal.name: signal
+    for module in (signals, thermal_signals)
+    for signal in vars(module).values()
+    if isinstance(signal, Signal)
+}
+Coarsen: TypeAlias = Callable[..., xr.DataTree]
+
+
+def _port(rows: xr.DataArray) -> Port:
+    _, *dimensions = (str(dimension) for dimension in rows.dims)
+    names = {kind: tuple(rows[kind].to_numpy().astype(str)) for kind in dimensions}
+    kind = next(iter(names), None)
+    return Port(
+        signal=_SIGNALS[str(rows.name)],
+        direction=Direction.OUTPUT,
+        elements=None if kind is None else ElementSet(kind=kind, owner="x", names=names[kind]),
+        dimensions=tuple(Dimension(name=name, labels=names[name]) for name in dimensions[1:]),
+    )
+
+
+def _rows_of_steps(
+    steps: xr.Dataset, length_s: int, statistics: Iterable[Statistic] | None
+) -> xr.Dataset:
+    """Put the steps of a model together as the recorder does."""
+    step_s = int(steps.attrs[STEP_SIZE])
+    ports = [_port(steps[name]) for name in steps.data_vars if "time" in steps[name].dims]
+    columns = [
+        column
+        for port in ports
+        for column in columns_of(
+            port, port.signal.statistics if statistics is None else statistics, step_s
+        )
+    ]
+    row = RowOfSteps("x", columns, step_s=step_s, length_s=length_s)
+    values = {port.name: steps[port.name].to_numpy() for port in ports}
+    rows = [
+        row.close()
+        for step in range(steps.sizes["time"])
+        if row.take(step * step_s, {name: value[step] for name, value in values.items()})
+    ]
+    recorded = {
+        column.port.name: (steps[column.output].dims, np.array([r[column.port.name] for r in rows]))
+        for column in columns
+    }
+    others = [name for name in steps.variables if "time" not in steps[name].dims]
+    starts = steps["time"].to_numpy()[:: length_s // step_s][: len(rows)]
+    return xr.Dataset(
+        {**recorded, **{name: steps[name] for name in others}, "time": ("time", starts)},
+        attrs={**steps.attrs, STEP_SIZE: length_s, MODEL_STEP_SIZE: step_s},
+    )
+
+
+@pytest.fixture(scope="session")
+def coarsen() -> Coarsen:
+    """Return the record of the same run with rows that cover several steps."""
+
+    def coarsened(
+        record: xr.DataTree,
+        length_s: int,
+        *,
+        statistics: Iterable[Statistic] | None = None,
+        dropped: Iterable[str] = (),
+    ) -> xr.DataTree:
+        """Put steps together.
+
+        Args:
+            record: a row each step.
+            length_s: seconds that a row covers; longer steps stay rows.
+            statistics: of every signal; None for its own.
+            dropped: variables that are not in the record.
+        """
+        groups = {"/": record.to_dataset()}
+        for name, node in record.children.items():
+            steps = node.to_dataset(inherit=False)
+            has_rows = "time" in steps and int(steps.attrs[STEP_SIZE]) < length_s
+            rows = _rows_of_steps(steps, length_s, statistics) if has_rows else steps
+            groups[name] = rows.drop_vars(dropped, errors="ignore")
+        return xr.DataTree.from_dict(groups)
+
+    return coarsened

@@ -106,6 +106,18 @@ def test_label_says_when_the_run_is_too_short(record: Any, rows: Any) -> None:
     assert label(5).endswith("(only 5 min)")
 
 
+def test_label_names_the_length_of_the_means(record: Any, rows: Any, coarsen: Any) -> None:
+    """10 min are no whole number of rows of 15 min."""
+    steps = record(grid=_points(rows, np.ones((60, 1))))
+    violating = "connection_points_violating_en50160"
+    fine, coarse = (
+        {kpi.name: kpi.label for kpi in compute_kpis(each)} for each in (steps, coarsen(steps, 900))
+    )
+    assert fine[violating] == "connection points violating EN 50160 by 10-min means (6 means)"
+    assert coarse[violating] == "connection points violating EN 50160 by 15-min means (4 means)"
+    assert coarse["voltage_within_en50160_percent"].startswith("15-min means")
+
+
 def test_unbalance_is_the_percentile_of_the_worst_point(evaluate: Any, rows: Any) -> None:
     # 21 means 0.0, 0.1, ... 2.0 at H2: the 95th percentile is the 20th, 1.9 (linear definition)
     unbalance = np.column_stack([np.full(21, 0.5), np.arange(21) / 10])
