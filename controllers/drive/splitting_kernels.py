@@ -10,44 +10,62 @@ _NEWTON = 60
 
 
 @njit(cache=True, nogil=True)
-def _respond(  # noqa: PLR0912 -- a function of its own would have to allocate
+def _respond(  # noqa: C901, PLR0912, PLR0915 -- one loop over all
     first: int, last: int, price: float, most: float,
     parent: Any, end: Any, leaf: Any, slope: Any, centre: Any, low: Any, high: Any,
-    drawn: Any, steep: Any,
+    drawn: Any, steep: Any, waiting: Any, kept: Any,
 ) -> tuple[float, float]:  # fmt: skip
     """Let the nets [first, last) respond to one price at their top.
 
     Fills ``drawn[net]``, what each would draw before its own limits, and returns that of the
     first net with its derivative by the price. Beyond a limit a net draws what it draws at a price
     higher by ``most``, if that still is beyond, else the limit; so for what it feeds in.
+
+    Nets that wait for what those within them draw at another price stand on a stack: numba cannot
+    load functions that call themselves from its cache, but aborts. ``waiting`` has their top net
+    and price, ``kept`` two rows for each but the first.
     """
-    for net in range(first, last):
-        drawn[net] = steep[net] = 0.0
-    for net in range(last - 1, first - 1, -1):
+    depth, top, at, draws, falls = 0, first, price, drawn, steep
+    draws[first:last] = 0.0
+    falls[first:last] = 0.0
+    net = last - 1
+    while True:
         here = leaf[net]
         if here >= 0:
-            drawn[net] = centre[here] - slope[here] * price
-            steep[net] = -slope[here]
-        if net == first:
-            continue
-        inside, moves = drawn[net], steep[net]
-        if not low[net] <= inside <= high[net]:
-            limit = high[net] if inside > high[net] else low[net]
-            dearer = price + most if inside > high[net] else price - most
+            draws[net] = centre[here] - slope[here] * at
+            falls[net] = -slope[here]
+        beyond, moves = draws[net], falls[net]
+        if net == top:  # all within it have responded
+            if depth == 0:
+                return beyond, moves
+            depth -= 1
+            top, at = int(waiting[depth, 0]), waiting[depth, 1]
+            if depth == 0:
+                draws, falls = drawn, steep
+            else:
+                draws, falls = kept[2 * depth - 2], kept[2 * depth - 1]
+        elif not low[net] <= beyond <= high[net]:
+            dearer = at + most if beyond > high[net] else at - most
             if here >= 0:
                 beyond = centre[here] - slope[here] * dearer
-            else:
-                beyond, moves = _respond(
-                    net, end[net], dearer, most, parent, end, leaf, slope, centre, low, high,
-                    np.empty(last), np.empty(last),
-                )  # fmt: skip
+            else:  # what it draws at another price is asked of all within it
+                waiting[depth, 0], waiting[depth, 1] = top, at
+                draws, falls = kept[2 * depth], kept[2 * depth + 1]
+                depth, top, at = depth + 1, net, dearer
+                draws[net : end[net]] = 0.0
+                falls[net : end[net]] = 0.0
+                net = end[net] - 1
+                continue
+        inside = draws[net]
+        if not low[net] <= inside <= high[net]:
+            limit = high[net] if inside > high[net] else low[net]
             if (beyond > limit) == (inside > limit) and beyond != limit:
                 inside = beyond
             else:
                 inside, moves = limit, 0.0
-        drawn[parent[net]] += inside
-        steep[parent[net]] += moves
-    return drawn[first], steep[first]
+        draws[parent[net]] += inside
+        falls[parent[net]] += moves
+        net -= 1
 
 
 @njit(cache=True, nogil=True)
@@ -55,7 +73,7 @@ def _price_for(
     net: int, last: int, wanted: float, start: float, floor: float, ceiling: float,
     most: float,
     parent: Any, end: Any, leaf: Any, slope: Any, centre: Any, low: Any, high: Any,
-    drawn: Any, steep: Any,
+    drawn: Any, steep: Any, waiting: Any, kept: Any,
 ) -> float:  # fmt: skip
     """Return the price in [floor, ceiling] at which a net draws what is wanted, or comes nearest.
 
@@ -64,7 +82,8 @@ def _price_for(
     price = min(max(start, floor), ceiling)
     for _ in range(_NEWTON):
         draws, falls = _respond(
-            net, last, price, most, parent, end, leaf, slope, centre, low, high, drawn, steep
+            net, last, price, most, parent, end, leaf, slope, centre, low, high, drawn, steep,
+            waiting, kept,
         )  # fmt: skip
         excess = draws - wanted
         if abs(excess) <= 1e-11 * (1.0 + abs(wanted)):
@@ -85,7 +104,7 @@ def _price_for(
 def _below_limits(
     first: int, last: int, most: float,
     parent: Any, end: Any, leaf: Any, slope: Any, centre: Any, low: Any, high: Any,
-    drawn: Any, steep: Any, price: Any,
+    drawn: Any, steep: Any, waiting: Any, kept: Any, price: Any,
 ) -> None:  # fmt: skip
     """Give prices to the nets within [first, last), those whose limits bind their own."""
     for net in range(first, last):
@@ -98,11 +117,11 @@ def _below_limits(
         ceiling = above + most if drawn[net] > high[net] else above
         price[net] = _price_for(
             net, end[net], wanted, above, floor, ceiling, most,
-            parent, end, leaf, slope, centre, low, high, drawn, steep,
+            parent, end, leaf, slope, centre, low, high, drawn, steep, waiting, kept,
         )  # fmt: skip
         _respond(
             net, end[net], price[net], most,
-            parent, end, leaf, slope, centre, low, high, drawn, steep,
+            parent, end, leaf, slope, centre, low, high, drawn, steep, waiting, kept,
         )  # fmt: skip
 
 
@@ -110,27 +129,42 @@ def _below_limits(
 def _price_of_root(
     root: int, last: int, buying: float, selling: float, start: float, most: float,
     parent: Any, end: Any, leaf: Any, slope: Any, centre: Any, low: Any, high: Any,
-    drawn: Any, steep: Any,
+    drawn: Any, steep: Any, waiting: Any, kept: Any,
 ) -> float:  # fmt: skip
     """Return the price at a tie; the nets have responded to it."""
     begin = min(max(start, selling), buying)
     found = _price_for(
         root, last, 0.0, begin, selling, buying, most,
-        parent, end, leaf, slope, centre, low, high, drawn, steep,
+        parent, end, leaf, slope, centre, low, high, drawn, steep, waiting, kept,
     )  # fmt: skip
     # At the ends of the bracket Newton may have stopped a hair inside.
     at_buying, _ = _respond(
-        root, last, buying, most, parent, end, leaf, slope, centre, low, high, drawn, steep
+        root, last, buying, most,
+        parent, end, leaf, slope, centre, low, high, drawn, steep, waiting, kept,
     )  # fmt: skip
     if at_buying >= 0.0:
         return buying
     at_selling, _ = _respond(
-        root, last, selling, most, parent, end, leaf, slope, centre, low, high, drawn, steep
+        root, last, selling, most,
+        parent, end, leaf, slope, centre, low, high, drawn, steep, waiting, kept,
     )  # fmt: skip
     if at_selling <= 0.0:
         return selling
-    _respond(root, last, found, most, parent, end, leaf, slope, centre, low, high, drawn, steep)
+    _respond(
+        root, last, found, most,
+        parent, end, leaf, slope, centre, low, high, drawn, steep, waiting, kept,
+    )  # fmt: skip
     return found
+
+
+@njit(cache=True, nogil=True)
+def _height(parent: Any) -> int:
+    """Return how many nets at most lie within each other."""
+    level = np.ones(len(parent), dtype=np.int64)
+    for net in range(len(parent)):
+        if parent[net] >= 0:
+            level[net] = level[parent[net]] + 1
+    return int(level.max()) if len(level) else 0
 
 
 @njit(cache=True, nogil=True)
@@ -156,15 +190,18 @@ def split(
     """
     intervals, nets = drawn.shape
     steep = np.empty(nets)
+    height = _height(parent)
+    waiting, kept = np.empty((height, 2)), np.empty((2 * height, nets))
     for t in range(intervals):
         root = 0
         while root < nets:
             price[t, root] = _price_of_root(
                 root, end[root], buying[t], selling[t], price[t, root], most,
-                parent, end, leaf, slope, centre[t], low, high, drawn[t], steep,
+                parent, end, leaf, slope, centre[t], low, high, drawn[t], steep, waiting, kept,
             )  # fmt: skip
             _below_limits(
                 root, end[root], most,
-                parent, end, leaf, slope, centre[t], low, high, drawn[t], steep, price[t],
+                parent, end, leaf, slope, centre[t], low, high, drawn[t], steep, waiting, kept,
+                price[t],
             )  # fmt: skip
             root = end[root]
