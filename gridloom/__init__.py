@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gridloom.scenarios.reader import read_scenario
-    from gridloom.scenarios.results.campaign import open_campaign
+    from gridloom.scenarios.campaigns.results import open_campaign
     from gridloom.scenarios.results.record import open_record
     from gridloom.scenarios.runner import run
 
 __all__ = ["__version__", "open_campaign", "open_record", "read_scenario", "run"]
 
 _HOMES = {
-    "open_campaign": "gridloom.scenarios.results.campaign",
+    "open_campaign": "gridloom.scenarios.campaigns.results",
     "open_record": "gridloom.scenarios.results.record",
     "read_scenario": "gridloom.scenarios.reader",
     "run": "gridloom.scenarios.runner",

@@ -117,7 +117,7 @@ def table(
 ) -> None:
     """Write one table of a campaign: its parameters and indicators, with a file of their units."""
     from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder
-    from gridloom.scenarios.results.campaign import Choice, TableOptions, write_table
+    from gridloom.scenarios.campaigns.results import Choice, TableOptions, write_table
 
     choice = Choice(parts=parts, wall_times=wall_times)
     options = TableOptions(format=form, long=long, only_complete=complete, choice=choice)

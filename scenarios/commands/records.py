@@ -35,7 +35,7 @@ def report(
 
     campaign = CampaignFolder(record)
     if campaign.is_campaign():
-        from gridloom.scenarios.results.campaign import write_campaign_report
+        from gridloom.scenarios.campaigns.results import write_campaign_report
 
         pair = _pair(pareto) if pareto is not None else None
         print(write_campaign_report(campaign, out, indicators=indicators, pareto=pair))
