@@ -1,7 +1,7 @@
 """One run that a campaign asks for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -45,8 +45,13 @@ class Point:
 
     @override
     def __getstate__(self) -> dict[str, object]:
-        """Return what crosses to another process: what has been made of it here does not."""
-        return {name: value for name, value in vars(self).items() if name != "document"}
+        """Return what crosses to another process, whose working directory may be another.
+
+        What has been made of it here stays here.
+        """
+        source = replace(self.source, paths=tuple(path.absolute() for path in self.source.paths))
+        kept = {name: value for name, value in vars(self).items() if name != "document"}
+        return {**kept, "source": source}
 
     @cached_property
     def document(self) -> ScenarioDocument:

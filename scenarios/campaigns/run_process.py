@@ -2,6 +2,7 @@
 
 import faulthandler
 import os
+import platform
 import signal
 import sys
 import threading
@@ -46,15 +47,30 @@ def run_in_process(job: Job, sender: Connection, said: Path) -> None:
     faulthandler.enable()
     _be_expendable()
     _end_with_parent()
-    own_code.cache_clear()  # it may have changed since the process that this one is a copy of began
     known = set(sys.modules)
     outcome: Outcome | StrangeWorkerError
     try:
+        _require_loaded_code()
         outcome = replace(run_job(job), peak_memory_bytes=_peak_bytes())
     except StrangeWorkerError as error:
         outcome = error
     sender.send(Answer(outcome=outcome, rehearsed=rehearsed(known)))
     sender.close()
+
+
+def _require_loaded_code() -> None:
+    """Refuse to run what was loaded, and told to be the code, before the code changed.
+
+    Raises:
+        StrangeWorkerError: gridloom has changed since the process that this one is a copy of began.
+    """
+    loaded = own_code()
+    own_code.cache_clear()
+    if own_code() != loaded:
+        raise StrangeWorkerError(
+            f"gridloom has changed on {platform.node()} while it was running; the same command "
+            "goes on, with what it is now"
+        )
 
 
 def _redirect(said: Path) -> None:

@@ -4,8 +4,8 @@ python -m gridloom.scenarios.campaigns.run_server
 
 Imports are paid for once. Where the platform can fork safely, each run begins as a copy of this
 process, and whatever it had to load beyond that is loaded here for those to come. Elsewhere each
-run begins from nothing. Jobs come pickled on standard input, outcomes go to standard output; the
-end of input ends everything.
+run begins from nothing. Jobs come pickled on standard input; to standard output go outcomes, and a
+word whenever it is ready for the next job. The end of input ends everything.
 """
 
 import gc
@@ -25,6 +25,8 @@ from gridloom.scenarios.campaigns.job import Job, StrangeWorkerError
 from gridloom.scenarios.campaigns.process_tree import READY
 from gridloom.scenarios.campaigns.rehearsal import learn
 from gridloom.scenarios.campaigns.run_process import Answer
+from gridloom.scenarios.identity import own_code
+from gridloom.scenarios.provenance import versions
 
 _SELDOM = 50_000
 """New objects until the interpreter looks for garbage, as on the command line."""
@@ -41,14 +43,16 @@ def main() -> None:
     parent = os.getppid()
     if supervised_run.FORKS:
         importlib.import_module("gridloom.scenarios.runner")
+        own_code()  # and what else is asked of the disk now is true of what is loaded
+        versions()
         gc.freeze()
-    sink.write(READY)
-    sink.flush()
 
     def must_stop() -> bool:
         return told_to_stop.is_set() or os.getppid() != parent
 
     while not must_stop():
+        sink.write(READY)
+        sink.flush()
         try:
             job: Job = pickle.load(source)  # noqa: S301 -- from the worker that started us
         except EOFError:

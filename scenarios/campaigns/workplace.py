@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from gridloom.scenarios.campaigns.job import Job, StrangeWorkerError
+from gridloom.scenarios.campaigns.loaded_code import code_stamp
 from gridloom.scenarios.campaigns.outcome import Fault, Outcome
 from gridloom.scenarios.campaigns.process_tree import READY, tail_of
 
@@ -34,6 +35,7 @@ class RunServer:
     """A process that runs one job at a time, each in a process of its own below it."""
 
     def __init__(self) -> None:
+        code = code_stamp()  # before any of it is loaded
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 -- see close
         self._process = subprocess.Popen(  # noqa: S603 -- our own module
             [sys.executable, *_SERVER],
@@ -42,6 +44,7 @@ class RunServer:
             stderr=self._said,
             env={**os.environ, **_ONE_THREAD, **_NEVER_SHOWN},
         )
+        self._code = code
         self._is_ready = False
         self.job: Job | None = None
         """What it is busy with."""
@@ -56,6 +59,13 @@ class RunServer:
     def is_alive(self) -> bool:
         """Whether it can take a job."""
         return self._process.poll() is None
+
+    def is_fit(self) -> bool:
+        """Whether it can take another job: it is there, and has loaded the code that there is now.
+
+        What the last run had to load is loaded by then.
+        """
+        return self.is_alive and self._code == code_stamp() and self._await_ready()
 
     def execute(self, job: Job) -> Outcome:
         """Run a job, and return what became of it, whatever that is.
@@ -88,21 +98,25 @@ class RunServer:
         Raises:
             StrangeWorkerError: it cannot be started.
         """
-        if self._is_ready:
-            return
-        source = self._process.stdout
-        assert source is not None  # noqa: S101 -- a pipe
-        self._is_ready = source.read(len(READY)) == READY
-        if not self._is_ready and self._process.wait() > 0:
+        if not self._await_ready() and self._process.wait() > 0:
             raise StrangeWorkerError(
                 f"a worker on {platform.node()} cannot start processes for its runs: "
                 f"{tail_of(self._said)}"
             )
 
+    def _await_ready(self) -> bool:
+        """Wait until it can take a job, or has ended."""
+        source = self._process.stdout
+        assert source is not None  # noqa: S101 -- a pipe
+        if not self._is_ready:
+            self._is_ready = source.read(len(READY)) == READY
+        return self._is_ready
+
     def _ask(self, job: Job) -> Outcome | StrangeWorkerError:
         source, sink = self._process.stdout, self._process.stdin
         assert source is not None  # noqa: S101 -- both are pipes
         assert sink is not None  # noqa: S101
+        self._is_ready = False
         pickle.dump(job, sink)
         sink.flush()
         answer: Outcome | StrangeWorkerError = pickle.load(source)  # noqa: S301 -- our own process
@@ -156,12 +170,17 @@ class _Workplace:
             server.close()
 
     def _take(self) -> RunServer:
-        with self._lock:
-            idle = [server for server in self._idle if server.is_alive]
-            server = idle.pop() if idle else RunServer()
-            self._idle = idle
-            self._busy.append(server)
-            return server
+        """Return an idle server that is fit, or a new one; those that are not are ended."""
+        while True:
+            with self._lock:
+                is_new = not self._idle
+                server = RunServer() if is_new else self._idle.pop()
+                self._busy.append(server)
+            if is_new or server.is_fit():
+                return server
+            with self._lock:
+                self._busy.remove(server)
+            server.close()
 
     def _give_back(self, server: RunServer) -> None:
         with self._lock:
