@@ -3,13 +3,15 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from gridloom.simulators.compiling import compiled
+
+_compiled = compiled(nogil=True)
 _NEWTON = 60
 """Steps; each ends on the right piece or halves the bracket: a dozen in practice."""
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _respond(  # noqa: C901, PLR0912, PLR0915 -- one loop over all
     first: int, last: int, price: float, most: float,
     parent: Any, end: Any, leaf: Any, slope: Any, centre: Any, low: Any, high: Any,
@@ -68,7 +70,7 @@ def _respond(  # noqa: C901, PLR0912, PLR0915 -- one loop over all
         net -= 1
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _price_for(
     net: int, last: int, wanted: float, start: float, floor: float, ceiling: float,
     most: float,
@@ -100,7 +102,7 @@ def _price_for(
     return price
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _below_limits(
     first: int, last: int, most: float,
     parent: Any, end: Any, leaf: Any, slope: Any, centre: Any, low: Any, high: Any,
@@ -125,7 +127,7 @@ def _below_limits(
         )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _price_of_root(
     root: int, last: int, buying: float, selling: float, start: float, most: float,
     parent: Any, end: Any, leaf: Any, slope: Any, centre: Any, low: Any, high: Any,
@@ -157,7 +159,7 @@ def _price_of_root(
     return found
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _height(parent: Any) -> int:
     """Return how many nets at most lie within each other."""
     level = np.ones(len(parent), dtype=np.int64)
@@ -167,7 +169,7 @@ def _height(parent: Any) -> int:
     return int(level.max()) if len(level) else 0
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def split(
     centre: Any, slope: Any, buying: Any, selling: Any, most: float,
     parent: Any, end: Any, leaf: Any, low: Any, high: Any, drawn: Any, price: Any,

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from numba import njit
 
+from gridloom.simulators import compiling
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -21,20 +23,20 @@ def stamp_of(folder: Path) -> tuple[float, int]:
 
 
 _STAMP = stamp_of(Path(__file__).parent)
+_OPTIONS: dict[str, Any] = {
+    "error_model": "numpy",
+    "nogil": True,
+    "fastmath": {"reassoc", "contract", "nsz", "nnan"},
+}
 
 
 def compiled(function: _Function) -> _Function:
     """Return the function compiled, from Numba's cache where there is a folder for one."""
-    options: dict[str, Any] = {
-        "error_model": "numpy",
-        "nogil": True,
-        "fastmath": {"reassoc", "contract", "nsz", "nnan"},
-    }
+    made: Any = compiling.compiled(**_OPTIONS)(function)
     try:
-        made: Any = njit(cache=True, **options)(function)
         # Numba looks at the function's own module only, and would use old code of others.
         made._cache._cache_file._source_stamp = _STAMP  # noqa: SLF001
-    except (RuntimeError, AttributeError):  # no folder can be written, or another Numba
-        made = njit(**options)(function)
+    except AttributeError:  # no cache, or that of another Numba
+        made = njit(**_OPTIONS)(function)
     kernel: _Function = made
     return kernel

@@ -5,18 +5,13 @@ is written, so that a solution depends on its inputs alone, and NaN stays NaN. E
 is solved as if it were alone. For the arrays see `SweepArrays`, `TreeArrays` and `FlowArrays`.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from gridloom.simulators.compiling import compiled
 from gridloom.simulators.grid.connection_points import IndexArray
 from gridloom.simulators.grid.engine import ComplexArray
 from gridloom.simulators.model import FloatArray
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 TOLERANCE_PU = 1e-10
 """Estimated error of any voltage, per unit."""
@@ -28,14 +23,7 @@ _DIVERGED = 1e6
 _HALF_ROOT_3 = np.sqrt(0.75)
 
 
-def _compiled(function: _Function) -> _Function:
-    """Return the function compiled, from Numba's cache where there is a folder for one."""
-    try:
-        compiled: Any = njit(cache=True, error_model="numpy")(function)
-    except RuntimeError:  # no folder can be written
-        compiled = njit(error_model="numpy")(function)
-    kernel: _Function = compiled
-    return kernel
+_compiled = compiled(error_model="numpy")
 
 
 @_compiled
