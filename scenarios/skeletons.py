@@ -13,7 +13,7 @@ from gridloom.simulators.errors import Problem, ScenarioError, nearest
 _LONGEST = 30
 """Characters of a name, so that the lines it appears in stay readable."""
 _PYTHON = {
-    "README.md.txt": "README.md",
+    "README.md.txt": "{name}.md",
     "scenario.yaml.txt": "{name}.yaml",
     "test.py.txt": "test_{name}.py",
 }

@@ -118,8 +118,7 @@ def _columns(path: Path, dataset: Any, config: Hdf5Profile, elements: Sequence[s
     if missing:
         raise wrong(
             path,
-            f"no column for {listing(missing)}",
-            expected=f"columns {listing(named)}",
+            f"no column for {listing(missing)}: there are {listing(named)}",
             suggestion=nearest(missing[0], named),
         )
     return [named.index(name) for name in wanted]

@@ -52,9 +52,8 @@ def find_columns(path: Path, header: Sequence[str], names: Sequence[str]) -> lis
     if missing:
         raise wrong(
             path,
-            f"no column for {listing(missing)}",
+            f"no column for {listing(missing)}: there are {listing(header)}",
             line=1,
-            expected=f"columns {listing(header)}",
             suggestion=nearest(missing[0], header),
         )
     return [header.index(name) for name in names]

@@ -91,7 +91,7 @@ def test_the_scenario_of_a_skeleton_is_valid(tmp_path: Path, kind: str) -> None:
 def test_every_file_is_named_and_filled_in(tmp_path: Path) -> None:
     paths = write_skeleton("simulator", "heat_pump", folder=tmp_path / "new" / "folder")
     assert [path.name for path in paths] == [
-        "README.md",
+        "heat_pump.md",
         "heat_pump.py",
         "heat_pump.yaml",
         "test_heat_pump.py",
@@ -101,6 +101,14 @@ def test_every_file_is_named_and_filled_in(tmp_path: Path) -> None:
         assert "$" not in text
         assert "heat_pump" in text
     assert "class HeatPump(Model)" in paths[1].read_text()
+
+
+def test_skeletons_fit_into_one_folder(tmp_path: Path) -> None:
+    """As the commands of docs/extending.md stand below one another."""
+    write_skeleton("simulator", "heat_pump", folder=tmp_path)
+    write_skeleton("controller", "peak_shaving", folder=tmp_path)
+    write_skeleton("scenario", "my_street", folder=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 9
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
@@ -155,7 +163,7 @@ def test_the_commands_in_a_readme_exist(tmp_path: Path) -> None:
         folder = tmp_path / f"{kind}-{language}"
         write_skeleton(kind, "thing", language=language, folder=folder)
         shown = set(
-            re.findall(r"^    gridloom (\w+)", (folder / "README.md").read_text(), re.MULTILINE)
+            re.findall(r"^    gridloom (\w+)", (folder / "thing.md").read_text(), re.MULTILINE)
         )
         assert shown
         assert shown <= known

@@ -70,7 +70,7 @@ WRONG = {
     "nan": ("time_s,a,b\n0,1,1\n60,1,nan\n", "p.csv:3:1: column 'b' has 'nan' instead"),
     "inf": ("time_s,a,b\n0,-inf,1\n60,1,1\n", "p.csv:2:1: column 'a' has '-inf' instead"),
     "twice": ("time_s,a,a,b\n0,1,1,1\n", "p.csv:1:1: column names given twice: a"),
-    "missing": ("time_s,a,bb\n0,1,1\n", "p.csv:1:1: no column for b"),
+    "missing": ("time_s,a,bb\n0,1,1\n", "p.csv:1:1: no column for b: there are time_s, a, bb"),
     "no time": ("times,a,b\n0,1,1\n", "the first column is 'times', which is no time"),
     "backwards": ("time_s,a,b\n0,1,1\n60,1,1\n30,1,1\n", "p.csv:4:1: the times do not increase"),
     "uneven": ("time_s,a,b\n0,1,1\n60,1,1\n180,1,1\n", "p.csv:4:1: the times are not evenly"),
