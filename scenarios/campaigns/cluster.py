@@ -2,8 +2,10 @@
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING
 
 import psutil
@@ -48,6 +50,7 @@ def own_workers(count: int) -> Iterator["Client"]:
         "distributed.scheduler.dashboard.tasks.task-stream-length": _KNOWN,
         "distributed.scheduler.dashboard.status.task-stream-length": _KNOWN,
     }
+    _start_quiet_tracker()
     with (
         _dask_in_our_log(),
         dask.config.set(settings),
@@ -55,6 +58,24 @@ def own_workers(count: int) -> Iterator["Client"]:
         Client(cluster, set_as_default=False) as client,
     ):
         yield client
+
+
+def _start_quiet_tracker() -> None:
+    """Start the process that clears up after Python's others so that it does so without a word.
+
+    It warns of what it finds where this process is killed, which is no news to who has killed it.
+    """
+    if sys.platform == "win32":  # has none
+        return
+    before = os.environ.get("PYTHONWARNINGS")
+    try:
+        os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [before, "ignore:resource_tracker"]))
+        resource_tracker.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 def _started(count: int) -> "LocalCluster":
