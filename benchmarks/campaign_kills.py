@@ -1,11 +1,11 @@
 """Kills a campaign again and again, and shows that nothing complete is lost.
 
-python benchmarks/campaign_kills.py [--runs 200] [--kills 50] [--seed 0] [--out DIR]
+    python benchmarks/campaign_kills.py [--runs 200] [--kills 50] [--workers 2] [--seed 0]
 
 A campaign is run without disturbance, and once more while its driver, its workers, their run
 servers and its runs are killed with SIGKILL at random times; whenever the driver is gone, the same
 command is given again. In the end the tables are equal byte by byte, no record that was complete
-before a kill was touched by it, and no process is left.
+before a kill was touched by it, and no process of the two batches is left.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -118,7 +119,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=None, help="where it works; default: /tmp")
+    parser.add_argument(
+        "--out", type=Path, default=None, help="where it works; default: temporary files"
+    )
     return parser.parse_args()
 
 
@@ -192,19 +195,20 @@ def _require_equal(undisturbed: Case, disturbed: Case) -> None:
     rows = table.count(b"complete")
     print(f"tables equal byte by byte: {len(table):,} bytes, {rows} complete runs")
     end = time.monotonic() + _LEFT_S
-    while (left := _left()) and time.monotonic() < end:
+    folders = [case.folder.resolve() for case in (undisturbed, disturbed)]
+    while (left := _left(folders)) and time.monotonic() < end:
         time.sleep(0.1)
     print(f"processes left: {len(left)}")
     if left or rows != undisturbed.runs or len(disturbed.kept) != undisturbed.runs:
         sys.exit(f"{rows} rows, {len(disturbed.kept)} records, left: {left}")
 
 
-def _left() -> list[psutil.Process]:
-    """Return what of the batches still runs."""
+def _left(folders: Sequence[Path]) -> list[psutil.Process]:
+    """Return what still runs of batches that were begun in these folders."""
     found: list[psutil.Process] = []
     for process in psutil.process_iter():
         try:
-            if "run_server" in " ".join(process.cmdline()):
+            if Path(process.cwd()) in folders:  # which all below a driver inherit from it
                 found.append(process)
         except psutil.Error:
             continue

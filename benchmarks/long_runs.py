@@ -1,6 +1,6 @@
 """What long runs cost: peak memory and wall time of each phase, size of the record.
 
-    python benchmarks/long_runs.py [--cases year seconds coordinated] [--longest 365d]
+    python benchmarks/long_runs.py [--cases year seconds coordinated] [--longest 7d]
 
 Each run has a process of its own. `peak` is the highest resident memory within a phase (Linux
 resets it between phases; elsewhere it is the highest up to then), `python` is that of the process
@@ -8,8 +8,8 @@ before anything is read. From the shortest to the longest run of a case, `growth
 peak rises a simulated day: what it takes whatever the duration is not growth.
 
 - `year`: `quickstart` in steps of 15 min, a week to a year
-- `seconds`: `ademis-2021` in steps of 1 s, an hour to a day (a week with `--longest 7d`), charging
-  on arrival
+- `seconds`: `ademis-2021` in steps of 1 s, an hour to a day, charging on arrival; `--longest 7d`
+  adds a week, which takes hours
 - `coordinated`: the same, coordinated by AMAS
 """
 
@@ -40,6 +40,8 @@ class Case:
 
     scenario: str
     durations: tuple[str, ...]
+    longest: str
+    """Of those that are run unless asked for otherwise."""
     variant: str | None = None
     overrides: tuple[str, ...] = ()
 
@@ -62,17 +64,20 @@ CASES = {
     "year": Case(
         scenario="quickstart",
         durations=("7d", "30d", "90d", "365d"),
+        longest="365d",
         overrides=("step_size=15min",),
     ),
     "seconds": Case(
         scenario="ademis-2021",
         durations=("1h", "6h", "1d", "7d"),
+        longest="1d",
         variant="basic",
         overrides=_SECONDS,
     ),
     "coordinated": Case(
         scenario="ademis-2021",
         durations=("1h", "6h", "1d", "7d"),
+        longest="1d",
         variant="amas",
         overrides=_SECONDS,
     ),
@@ -192,13 +197,14 @@ def growth(costs: Sequence[Cost]) -> str:
     return f"{'MB/day':>8}" + "".join(f"{rise / days:10.2f}" for rise in rises)
 
 
-def tabulate(name: str, case: Case, longest_s: int) -> None:
-    """Run a case and print its table."""
+def tabulate(name: str, case: Case, longest: str | None) -> None:
+    """Run a case and print its table, without durations longer than that, or than its own."""
     print(f"\n{name}: {case.scenario} {case.variant or ''} {' '.join(case.overrides)}")
     print(f"{'':8}{'peak, MB':>50}{'wall, s':>40}{'size, MB':>20}")
     columns = (*_PHASES, *_PHASES[1:], "record", "report")
     print(f"{'':8}" + "".join(f"{column:>10}" for column in columns))
     seconds = TypeAdapter(Duration).validate_python
+    longest_s = seconds(longest or case.longest)
     costs = []
     for duration in case.durations:
         if seconds(duration) <= longest_s:
@@ -212,7 +218,11 @@ def tabulate(name: str, case: Case, longest_s: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--cases", nargs="+", choices=CASES, default=[*CASES])
-    parser.add_argument("--longest", default="365d", help="leave out longer durations")
+    parser.add_argument(
+        "--longest",
+        metavar="DURATION",
+        help="leave out longer durations; default: 365d of `year`, 1d of the others",
+    )
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
@@ -220,7 +230,7 @@ def main() -> None:
         print(json.dumps(asdict(measure(scenario, variant, overrides, Path(folder)))))
         return
     for name in options.cases:
-        tabulate(name, CASES[name], TypeAdapter(Duration).validate_python(options.longest))
+        tabulate(name, CASES[name], options.longest)
 
 
 if __name__ == "__main__":

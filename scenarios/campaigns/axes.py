@@ -40,7 +40,6 @@ from gridloom.simulators.errors import (
 
 IMPLICIT = "variant"
 """The axis of a scenario's variants where the campaign has none of its own."""
-_SEED: Key = ("seed",)
 
 
 def variants_factor(scenario: BaseScenario, location: Location) -> Factor:
@@ -182,7 +181,7 @@ class _Reader:
             case listed:
                 seeds = tuple(listed)
                 self._require_distinct(seeds, "seeds")
-        return self._numbers((_SEED,), seeds, "seeds", "", is_seed=True)
+        return self._numbers((("seed",),), seeds, "seeds", "")
 
     def _seed_series(self, count: int, first: int | None) -> Sequence[int]:
         begin = self._scenario.seed if first is None else first
@@ -191,20 +190,15 @@ class _Reader:
     # ── parts of factors ──────────────────────────────────────────────────────────────
 
     def _numbers(
-        self,
-        keys: Sequence[Key],
-        numbers: Sequence[int | float],
-        part: str,
-        unit: str | None,
-        *,
-        is_seed: bool = False,
+        self, keys: Sequence[Key], numbers: Sequence[int | float], part: str, unit: str | None
     ) -> Factor:
+        names = tuple(dotted(key) for key in keys)
         axis = Axis(
             name=self._name,
-            keys=tuple(dotted(key) for key in keys),
+            keys=names,
             labels=tuple(numbers),
             unit=self._unit(unit, keys),
-            is_seed=is_seed,
+            is_seed=_repeats(names, numbers),
         )
         levels = SameKeys(keys, axis.labels, self._at(part).location)
         return self._factor(axis, levels, frozenset(keys))
@@ -217,7 +211,8 @@ class _Reader:
         unit: str = "",
     ) -> Factor:
         names = tuple(key if isinstance(key, str) else dotted(key) for key in keys)
-        axis = Axis(name=self._name, keys=names, labels=labels, unit=unit)
+        is_seed = _repeats(names, (each.value.value for level in levels for each in level))
+        axis = Axis(name=self._name, keys=names, labels=labels, unit=unit, is_seed=is_seed)
         return self._factor(axis, levels, keys_set(each for level in levels for each in level))
 
     def _factor(self, axis: Axis, levels: Sequence[Level], sets: frozenset[Key]) -> Factor:
@@ -289,6 +284,11 @@ def _of_variants(name: str, variants: tuple[str, ...], location: Location) -> Fa
         key_location=location,
         is_variant=True,
     )
+
+
+def _repeats(names: Sequence[str], values: Iterable[object]) -> bool:
+    """Whether an axis of these keys varies the seed alone, and all its values can be seeds."""
+    return names == ("seed",) and all(type(value) is int and value >= 0 for value in values)
 
 
 def _matching(pattern: str, folder: Path) -> list[str]:

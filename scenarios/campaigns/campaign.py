@@ -219,6 +219,21 @@ def _zip_problems(file: CampaignFile, factors: Mapping[str, Factor | None]) -> I
         if len(set(lengths.values())) > 1:
             counts = " and ".join(f"'{name}' has {length}" for name, length in lengths.items())
             yield _problem(file, ("zip", g), f"{counts} values", "axes of equal length")
+        elif len(lengths) == len(group):
+            yield from _zipped_seeds(file, g, [factors[name] for name in group])
+
+
+def _zipped_seeds(
+    file: CampaignFile, place: int, factors: Sequence[Factor | None]
+) -> Iterator[Problem]:
+    """Refuse seeds beside what is studied: with a seed of its own, no value would be repeated."""
+    seeds = [factor.axis.name for factor in factors if factor and factor.axis.is_seed]
+    if 0 < len(seeds) < len(factors):
+        yield replace(
+            _problem(file, ("zip", place), f"axis '{seeds[0]}' only repeats runs with other seeds"),
+            suggestion="leave it out, and each value is repeated with each seed; an axis of "
+            "`points` may set a seed beside other keys",
+        )
 
 
 def _problem(file: CampaignFile, key: Key, message: str, expected: str = "") -> Problem:

@@ -45,6 +45,14 @@ def report(
     from gridloom.scenarios.results.report import write_report
     from gridloom.scenarios.run_folder import RunFolder
 
+    if campaign.runs.is_dir():
+        raise ScenarioError(
+            Problem(
+                message=f"{record} is the folder of a campaign, but its index.sqlite is missing",
+                suggestion="`gridloom batch` on the campaign's file makes it anew; what is "
+                "complete is not computed again",
+            )
+        )
     path = RunFolder(record).any_record() if record.is_dir() else record
     target = out or path.with_name("report.html")
     try:

@@ -113,14 +113,30 @@ class IndexReader(IndexFile):
 
     def results(self) -> Iterator[tuple[str, str, str, float]]:
         """Yield digest, name, `of` and value of all indicators of all runs asked for."""
-        rows = self.rows(
-            "select digest, name, of, value from result join kpi on kpi = id "
-            "where digest in (select digest from point) order by digest, kpi"
-        )
+        names = self.indicators()
         return (
-            (digest, name, of, math.nan if value is None else value)
-            for digest, name, of, value in rows
+            (digest, *names[kpi], math.nan if value is None else value)
+            for digest, kpi, value in self.values()
         )
+
+    def indicators(self) -> dict[int, tuple[str, str]]:
+        """Return name and `of` of each indicator, by its number in these books."""
+        rows = self.rows("select id, name, of from kpi")
+        return {number: (name, of) for number, name, of in rows}
+
+    def values(self) -> Iterator[tuple[str, int, float | None]]:
+        """Yield digest, the indicator's number, and value (None: no number) of all results.
+
+        There may be millions: nothing is looked up for each, and they are plain tuples.
+        """
+        with self._sqlite_errors():
+            cursor = self._db.cursor()
+            cursor.row_factory = None
+            for entry in cursor.execute(  # noqa: UP028 -- would close the cursor
+                "select digest, kpi, value from result "
+                "where digest in (select digest from point) order by digest, kpi"
+            ):
+                yield entry
 
 
 def _indexed(row: Mapping[str, Any]) -> IndexedRun:

@@ -104,6 +104,8 @@ def scheme_differences(
 ) -> list[Averages]:
     """Return by how much each scheme but the first differs from it, in pairs that share all else.
 
+    All are over the cases and seeds that all schemes have, so that they compare with each other.
+
     Args:
         values: (points,), of an indicator.
         scheme: what is compared.
@@ -113,11 +115,11 @@ def scheme_differences(
     some = np.arange(roles.points) if among is None else among
     others = combined([f for f in roles.settings if f is not scheme], roles.points)
     seeds = roles.seed_codes
+    over = in_common(values[some], scheme.codes[some], others[some], seeds[some])
+    counted = some[over.rows]
     found = []
     for side in range(1, len(scheme)):
-        pair = some[np.isin(scheme.codes[some], (0, side))]
-        over = in_common(values[pair], scheme.codes[pair], others[pair], seeds[pair])
-        rows = pair[over.rows]
+        rows = counted[np.isin(scheme.codes[counted], (0, side))]
         is_side: Codes = (scheme.codes[rows] == side).astype(np.int64)
         means = paired_differences(values[rows], is_side, others[rows], seeds[rows], 2)
         found.append(Averages(means=means, over=over))

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
+from numpy.typing import NDArray
 
 from gridloom.scenarios.campaigns.results.columns import Column
 from gridloom.scenarios.campaigns.results.points import Codes
@@ -77,14 +78,23 @@ def draw_indicator(column: Column, values: FloatArray, means: SeedMeans, roles: 
                 (means.mean[here], means.half_width[here]),
                 look,
                 horizontal.moved_pt[scheme],
+                fewer=has_fewer_seeds(means)[here],
                 label=schemes[scheme] if schemes else "",
                 linestyle=look.dash if horizontal.ticks is None else "",
             )
         _label(axes, horizontal, roles, place)
     panels[0].set_ylabel(axis_title(column, _LONGEST_LABEL))
+    power_of_ten = panels[0].yaxis.get_offset_text()
+    power_of_ten.set(x=-0.01, horizontalalignment="right")  # left of the legend
     if has_legend:
         _legend(figure, panels)
     return svg_bytes(figure)
+
+
+def has_fewer_seeds(means: SeedMeans) -> NDArray[np.bool_]:
+    """Return which means are known over fewer seeds than others."""
+    most = int(means.count.max(initial=0))
+    return np.asarray((means.count > 0) & (means.count < most))
 
 
 def shows_single_runs(roles: Roles) -> bool:
@@ -165,14 +175,28 @@ def _draw_series(
     means: tuple[FloatArray, FloatArray],
     look: Look,
     moved_pt: float,
+    *,
+    fewer: NDArray[np.bool_],
     **style: Any,
 ) -> None:
-    """Draw means with their intervals: bars, or a band where there are many."""
+    """Draw means with their intervals: bars, or a band where there are many.
+
+    Marks of those over fewer seeds are hollow.
+    """
     order = np.argsort(x, kind="stable")
     x, mean, half_width = x[order], means[0][order], means[1][order]
+    hollow: dict[str, Any] = {
+        "linestyle": "",
+        "marker": look.marker,
+        "color": look.colour,
+        "markerfacecolor": "white",
+        "zorder": 3,
+    }
+    few = fewer[order]
     common: dict[str, Any] = {"color": look.colour, "marker": look.marker, **style}
     if len(x) > _MOST_BARS:
         axes.plot(x, mean, markersize=3, **common)
+        axes.plot(x[few], mean[few], markersize=4, **hollow)
         low, high = mean - half_width, mean + half_width
         axes.fill_between(x, low, high, color=look.colour, alpha=0.18, linewidth=0)
     else:
@@ -180,15 +204,9 @@ def _draw_series(
         moved = ScaledTranslation(moved_pt / 72, 0, axes.figure.dpi_scale_trans)
         for ends in (mean - bars, mean + bars):  # which do not count by themselves once moved
             axes.update_datalim(np.column_stack([x, ends]))
-        axes.errorbar(
-            x,
-            mean,
-            yerr=bars,
-            markersize=5.5,
-            capsize=3,
-            transform=axes.transData + moved,
-            **common,
-        )
+        common["transform"] = hollow["transform"] = axes.transData + moved
+        axes.errorbar(x, mean, yerr=bars, markersize=5.5, capsize=3, **common)
+        axes.plot(x[few], mean[few], markersize=5.5, **hollow)
 
 
 def _draw_dots(

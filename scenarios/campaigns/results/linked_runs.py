@@ -1,4 +1,4 @@
-"""The runs of a campaign that cost least and most, with the reports of their own."""
+"""The best and the worst run of a campaign by its costs, with the reports of their own."""
 
 import logging
 import os
@@ -36,7 +36,7 @@ class LinkedRun:
 def outstanding_runs(
     values: CampaignValues, folder: CampaignFolder, index: Index, page: Path
 ) -> list[LinkedRun]:
-    """Return the runs that cost least and most, each with a report.
+    """Return the best and the worst run by each cost, each with a report.
 
     Reports that are missing are written. Where that fails, the run goes without.
 
@@ -48,12 +48,11 @@ def outstanding_runs(
     """
     chosen: list[tuple[str, str, int]] = []
     for place in cost_columns(values, _MOST_COSTS):
-        column, costs = (
-            values.columns[place],
-            burden(values.columns[place], values.of_points(place)),
-        )
-        for word, row in (("least", int(np.nanargmin(costs))), ("most", int(np.nanargmax(costs)))):
-            value = with_unit(float(costs[row]), column)
+        column, of_points = values.columns[place], values.of_points(place)
+        burdens = burden(column, of_points)
+        best, worst = int(np.nanargmin(burdens)), int(np.nanargmax(burdens))
+        for word, row in (("best", best), ("worst", worst)):
+            value = with_unit(float(of_points[row]), column)
             chosen.append((f"{word}: {column.long_name}", value, int(values.points.numbers[row])))
     runs = _runs({number for *_, number in chosen}, index.runs())
     links = {number: _link(run, folder, page) for number, run in runs.items()}

@@ -1,6 +1,7 @@
 """What the head of a campaign's report says: how many runs, what they took, which failed."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,11 @@ _MOST_VALUES, _MOST_FAILURES = 8, 20
 _KEPT_VALUES = 3
 """At each end, where not all values are printed."""
 _GIGABYTE, _MEGABYTE = 1e9, 1e6
+_WORD = re.compile(
+    r"(?!(?:null|true|false|yes|no|on|off|\d+e\d+|0[xo]\w*)$)(?:\d+ ?)?[a-z_][\w./+-]*",
+    re.IGNORECASE,
+)
+"""Text that is no number, and nothing else in YAML."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +56,7 @@ def facts_of(about: About, books: Books) -> list[tuple[str, str]]:
     counts = [f"{count} {state.value}" for state, count in books.counts.items() if count]
     shared = f" ({books.distinct} different)" if books.distinct < books.points else ""
     facts = [
-        ("campaign", about.name),
+        ("campaign", about.name if about.title not in {"", about.name} else ""),
         ("scenario", about.scenario),
         ("for all runs", _told(about.changes)),
         ("runs", f"{books.points}{shared}: {', '.join(counts) or 'none'}"),
@@ -64,7 +70,16 @@ def facts_of(about: About, books: Books) -> list[tuple[str, str]]:
 
 def _told(changes: Mapping[str, Any]) -> str:
     """Write changes of a scenario in a line, as `--set` takes them."""
-    return ", ".join(f"{key}={json.dumps(value)}" for key, value in _leaves(changes, ()))
+    return ", ".join(f"{key}={_value(value)}" for key, value in _leaves(changes, ()))
+
+
+def _value(value: Any) -> str:
+    """Write a value without the quotes of JSON, where it does not become another value so."""
+    if isinstance(value, str) and _WORD.fullmatch(value):
+        return value
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _leaves(value: Any, key: Key) -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,7 @@ from gridloom.scenarios.campaigns.index import Index
 from gridloom.scenarios.campaigns.results.bookkeeping import books_of
 from gridloom.scenarios.campaigns.results.campaign_results import require_campaign
 from gridloom.scenarios.campaigns.results.cells import cells_of
-from gridloom.scenarios.campaigns.results.columns import Choice
+from gridloom.scenarios.campaigns.results.columns import Choice, Column
 from gridloom.scenarios.campaigns.results.factors import factors_of
 from gridloom.scenarios.campaigns.results.linked_runs import outstanding_runs
 from gridloom.scenarios.campaigns.results.overview import (
@@ -28,9 +28,10 @@ from gridloom.scenarios.campaigns.results.selection import (
 from gridloom.scenarios.campaigns.results.values import CampaignValues, read_values
 from gridloom.scenarios.campaigns.results.writing import written_parameters
 from gridloom.scenarios.results.html_page import write_page
+from gridloom.simulators.model import FloatArray
 
 if TYPE_CHECKING:
-    from gridloom.scenarios.campaigns.results.trade_off import TradeOff
+    from gridloom.scenarios.campaigns.results.trade_off import TradeOff, Unbeaten
     from gridloom.scenarios.results.figures.style import ReportFigure
 
 _TEMPLATE = Path(__file__).with_name("campaign.html")
@@ -116,12 +117,10 @@ def _head(index: Index, folder: CampaignFolder, page: Path) -> dict[str, Any]:
 def _findings(chosen: Chosen) -> dict[str, Any]:
     """Return what the template prints of the indicators."""
     from gridloom.scenarios.campaigns.results import tables
-    from gridloom.scenarios.campaigns.results.trade_off import schemes_unbeaten
 
     values, roles = chosen.values, chosen.roles
     cells = cells_of(roles.settings, roles.points)
     trade_off = _trade_off(chosen)
-    compared = roles.scheme if len(roles.settings) > 1 else None
     return {
         "roles": roles,
         "figures": _figures(chosen),
@@ -130,7 +129,7 @@ def _findings(chosen: Chosen) -> dict[str, Any]:
         "differences_over_x": tables.differences_over_x(values, chosen.varying, roles),
         "trade_off_figure": None if trade_off is None else _draw(trade_off, roles),
         "front": None if trade_off is None else tables.front_table(trade_off),
-        "unbeaten": schemes_unbeaten(trade_off, compared) if trade_off and compared else [],
+        "unbeaten": None if trade_off is None else _unbeaten(chosen),
         "combinations": tables.combination_table(values, chosen.varying, cells, roles),
         "all_indicators": tables.all_indicators(values, roles),
     }
@@ -156,14 +155,30 @@ def _trade_off(chosen: Chosen) -> "TradeOff | None":
 
     if chosen.trade_off is None:
         return None
-    values, (first, second) = chosen.values, chosen.trade_off
-    found = trade_off_of(
+    found = trade_off_of(*_weighed(chosen.values, chosen.trade_off), chosen.roles)
+    return found if found.on_front else None
+
+
+def _unbeaten(chosen: Chosen) -> "tuple[Unbeaten, str] | None":
+    """Return how schemes fare in each setting of all else, and what is left out of that."""
+    from gridloom.scenarios.campaigns.results.trade_off import left_out, schemes_unbeaten
+
+    roles = chosen.roles
+    if chosen.trade_off is None or roles.scheme is None or len(roles.settings) == 1:
+        return None
+    weighed = _weighed(chosen.values, chosen.trade_off)
+    found = schemes_unbeaten(*weighed, roles.scheme, roles)
+    return (found, left_out(found.over, "setting")) if len(found.schemes) > 1 else None
+
+
+def _weighed(
+    values: CampaignValues, places: tuple[int, int]
+) -> tuple[tuple[Column, Column], tuple[FloatArray, FloatArray]]:
+    first, second = places
+    return (
         (values.columns[first], values.columns[second]),
         (values.of_points(first), values.of_points(second)),
-        cells_of(chosen.roles.settings, chosen.roles.points),
-        chosen.roles,
     )
-    return found if found.on_front else None
 
 
 def _draw(trade_off: "TradeOff", roles: Roles) -> "ReportFigure":

@@ -1,7 +1,7 @@
 """The tables of a campaign's report."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,12 +16,17 @@ from gridloom.scenarios.campaigns.results.cells import (
 from gridloom.scenarios.campaigns.results.roles import Roles
 from gridloom.scenarios.campaigns.results.statistics import SeedMeans
 from gridloom.scenarios.campaigns.results.trade_off import TradeOff
-from gridloom.scenarios.campaigns.results.values import CampaignValues
-from gridloom.scenarios.campaigns.results.writing import axis_title, with_interval, with_unit
-from gridloom.scenarios.results.wording import DASH, number
+from gridloom.scenarios.campaigns.results.values import CampaignValues, largest
+from gridloom.scenarios.campaigns.results.writing import (
+    axis_title,
+    plain,
+    rounding,
+    with_interval,
+    with_unit,
+)
+from gridloom.scenarios.results.wording import DASH
 
-_NEGLIGIBLE = 1e-9
-"""What floats leave where sums cancel, in any unit of an indicator."""
+_PAIR = 2
 _MOST_ROWS = 300
 """Of a table that people read; all there is goes into table.csv."""
 
@@ -33,6 +38,8 @@ class Cell:
     text: str
     strong: bool = False
     """Whether it differs from zero by more than chance."""
+    of_two: bool = False
+    """Whether it is a mean over two seeds, the interval of which says next to nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,17 +55,23 @@ class PrintedTable:
     left_out: int = 0
     """Rows that would make it too long."""
 
+    @property
+    def has_means_of_two(self) -> bool:
+        """Whether there are means over two seeds in it."""
+        return any(cell.of_two for _, cells in self.rows for cell in cells)
+
 
 def combination_table(
     values: CampaignValues, columns: Sequence[int], cells: Cells, roles: Roles
 ) -> PrintedTable:
     """Return means and intervals of every combination of what was varied but seeds."""
-    all_means = [cell_means(values.of_points(place), cells, roles) for place in columns]
+    all_values = [values.of_points(place) for place in columns]
+    all_means = [(cell_means(each, cells, roles), largest(each)) for each in all_values]
     rows = []
     for cell in range(min(len(cells), _MOST_ROWS)):
-        counts = [int(means.count[cell]) for means in all_means]
-        numbers = [_interval(means, cell) for means in all_means]
-        rows.append((cells.texts(cell), [Cell(text=str(max(counts, default=0))), *numbers]))
+        counts = [int(means.count[cell]) for means, _ in all_means]
+        numbers = [_interval(means, cell, most) for means, most in all_means]
+        rows.append((cells.texts(cell), [Cell(text=_from_to(counts)), *numbers]))
     return PrintedTable(
         title="",
         heads=[factor.title for factor in cells.factors],
@@ -77,9 +90,12 @@ def difference_table(
         return None
     rows = []
     for place in columns:
-        found = scheme_differences(values.of_points(place), scheme, roles)
+        of_points = values.of_points(place)
+        found = scheme_differences(of_points, scheme, roles)
         if any(np.isfinite(each.means.mean[1]) for each in found):
-            rows.append(([axis_title(values.columns[place])], _differences(found)))
+            rows.append(
+                ([axis_title(values.columns[place])], _differences(found, largest(of_points)))
+            )
     return PrintedTable(
         title="",
         heads=["indicator"],
@@ -102,7 +118,7 @@ def differences_over_x(
         for code, text in enumerate(x.texts):
             among = np.flatnonzero(x.codes == code)
             found = scheme_differences(of_points, scheme, roles, among)
-            rows.append(([text], _differences(found)))
+            rows.append(([text], _differences(found, largest(of_points))))
         tables.append(
             PrintedTable(
                 title=axis_title(values.columns[place]),
@@ -117,7 +133,10 @@ def differences_over_x(
 def front_table(trade_off: TradeOff) -> PrintedTable:
     """Return the combinations that no other one beats."""
     rows = [
-        (trade_off.cells.texts(cell), [_interval(means, cell) for means in trade_off.means])
+        (
+            trade_off.cells.texts(cell),
+            [_interval(means, cell, largest(means.mean)) for means in trade_off.means],
+        )
         for cell in trade_off.on_front[:_MOST_ROWS]
     ]
     return PrintedTable(
@@ -137,7 +156,7 @@ def all_indicators(values: CampaignValues, roles: Roles) -> list[tuple[str, Prin
     groups: dict[str, list[tuple[list[str], list[Cell]]]] = {}
     for place, column in enumerate(values.columns):
         means = means_in_common(values.of_points(place), roles.scheme, roles).means.mean
-        numbers = [Cell(text=number(mean, 4)) for mean in means.tolist()]
+        numbers = [Cell(text=plain(mean)) for mean in means.tolist()]
         groups.setdefault(column.group, []).append(([axis_title(column), column.header], numbers))
     return [
         (
@@ -158,27 +177,35 @@ def constants(values: CampaignValues, columns: Sequence[int]) -> list[str]:
     ]
 
 
-def _interval(means: SeedMeans, cell: int) -> Cell:
-    return Cell(text=with_interval(float(means.mean[cell]), float(means.half_width[cell])))
+def _interval(means: SeedMeans, cell: int, most: float) -> Cell:
+    mean, half_width = float(means.mean[cell]), float(means.half_width[cell])
+    return Cell(text=with_interval(mean, half_width, most), of_two=bool(means.count[cell] == _PAIR))
 
 
-def _differences(found: Sequence[Averages]) -> list[Cell]:
-    """Return the cells of a row: over how many seeds, and cases if not all, then the numbers."""
+def _differences(found: Sequence[Averages], most: float) -> list[Cell]:
+    """Return the cells of a row: over how many seeds, and cases if not all, then the numbers.
+
+    Args:
+        found: the differences.
+        most: the largest value of the indicator without its sign.
+    """
     over = _from_to([int(each.means.count[1]) for each in found])
     if any(each.over.is_part for each in found):
         over += f", {_from_to([each.over.cases for each in found])} of "
         over += f"{_from_to([each.over.asked for each in found])} cases"
     return [Cell(text=over)] + [
-        Cell(
-            text=_interval(each.means, 1).text,
-            strong=bool(abs(each.means.mean[1]) > max(each.means.half_width[1], _NEGLIGIBLE)),
+        replace(
+            _interval(each.means, 1, most),
+            strong=bool(abs(each.means.mean[1]) > max(each.means.half_width[1], rounding(most))),
         )
         for each in found
     ]
 
 
 def _from_to(counts: Sequence[int]) -> str:
-    fewest, most = min(counts), max(counts)
+    """Write how many there are, where there are any."""
+    some = [count for count in counts if count] or [0]
+    fewest, most = min(some), max(some)
     return str(most) if fewest == most else f"{fewest}{DASH}{most}"
 
 

@@ -1,5 +1,7 @@
 """The indicators of all complete runs of a campaign as one array."""
 
+import math
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,6 +39,12 @@ class CampaignValues:
         known = self.run_of_point >= 0
         values[known] = self.runs[self.run_of_point[known], column]
         return values
+
+
+def largest(values: FloatArray) -> float:
+    """Return the largest known value of an indicator without its sign, 0 where none is known."""
+    known = np.abs(values[np.isfinite(values)])
+    return float(known.max(initial=0.0))
 
 
 def read_values(index: Index, choice: Choice) -> CampaignValues:
@@ -78,12 +86,17 @@ def _read_values(index: Index, choice: Choice) -> CampaignValues:
 def _read_runs(
     index: Index, rows: dict[str, int], columns: Sequence[Column]
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
-    places = {(column.name, column.of): place for place, column in enumerate(columns)}
-    runs = np.full((len(rows), len(columns)), np.nan)
-    is_used = np.zeros(len(columns), dtype=np.bool_)
-    for digest, name, of, value in index.results():
-        row, place = rows.get(digest), places.get((name, of))
+    place_of = {(column.name, column.of): place for place, column in enumerate(columns)}
+    places = {number: place_of.get(told) for number, told in index.indicators().items()}
+    found_rows, found_places, numbers = array("q"), array("q"), array("d")
+    for digest, number, value in index.values():
+        row, place = rows.get(digest), places[number]
         if row is not None and place is not None:
-            runs[row, place] = value
-            is_used[place] = True
+            found_rows.append(row)
+            found_places.append(place)
+            numbers.append(math.nan if value is None else value)
+    runs = np.full((len(rows), len(columns)), np.nan)
+    runs[found_rows, found_places] = numbers
+    is_used = np.zeros(len(columns), dtype=np.bool_)
+    is_used[found_places] = True
     return runs, is_used

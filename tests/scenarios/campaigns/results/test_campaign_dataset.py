@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from gridloom.scenarios.campaigns.index import About, IndexedRun
 from gridloom.scenarios.campaigns.outcome import Fault, RunState
 from gridloom.scenarios.campaigns.point import Axis
-from gridloom.scenarios.results.campaign import open_campaign
-from gridloom.scenarios.results.campaign.columns import Column
-from gridloom.scenarios.results.campaign.dataset import campaign_dataset
-from gridloom.scenarios.results.campaign.factors import factors_of, is_product
-from gridloom.scenarios.results.campaign.points import Points, read_points
-from gridloom.scenarios.results.campaign.values import CampaignValues
+from gridloom.scenarios.campaigns.results import open_campaign
+from gridloom.scenarios.campaigns.results.columns import Column
+from gridloom.scenarios.campaigns.results.dataset import campaign_dataset
+from gridloom.scenarios.campaigns.results.factors import factors_of, is_product
+from gridloom.scenarios.campaigns.results.points import Points, read_points
+from gridloom.scenarios.campaigns.results.values import CampaignValues
 from gridloom.scenarios.results.kpis.kpi import Kpi
 
 COST = "imbalance_cost_eur"

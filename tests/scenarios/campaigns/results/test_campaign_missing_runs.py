@@ -1,6 +1,8 @@
 """Where runs are missing, means compare like with like and keep what can be kept."""
 # ruff: noqa: RUF001 -- the page writes minus signs and dashes
 
+import re
+from base64 import b64decode
 from itertools import product
 from typing import Any
 
@@ -12,8 +14,8 @@ from hypothesis.extra.numpy import arrays
 
 from gridloom.scenarios.campaigns.outcome import Fault
 from gridloom.scenarios.campaigns.point import Axis
-from gridloom.scenarios.results.campaign import write_campaign_report
-from gridloom.scenarios.results.campaign.like_with_like import in_common, of_whole_cases
+from gridloom.scenarios.campaigns.results import write_campaign_report
+from gridloom.scenarios.campaigns.results.like_with_like import in_common, of_whole_cases
 from gridloom.scenarios.results.kpis.kpi import Kpi
 
 CELLS, CASES, SEEDS = (each.ravel() for each in np.indices((2, 4, 3)))
@@ -121,7 +123,77 @@ def test_a_few_failed_runs_do_not_take_a_comparison_away(write_campaign: Any) ->
     assert "3, 7 of 10 cases" in text
     assert "over 7 of the 10 cases of power and the seeds that every scheme has" in text
     # (1 + 3 + 5 + 7 + 8 + 9 + 10) / 7 x 10 = 61.43
-    assert "Cost: 54.4 EUR on average with b, 61.4 EUR with a" in text
+    assert "Cost: on average 54.4 EUR with b, 61.4 EUR with a" in text
+
+
+def _equal_schemes(parameters: Any) -> list[Kpi] | Fault:
+    """Both schemes cost power x seed; a has lost its dear runs at 3.7 kW."""
+    power, seed = float(parameters["power"]), int(parameters["seed"])
+    if parameters["scheme"] == "basic" and power < 4 and seed > 1:
+        return Fault.MEMORY
+    return [
+        _headline("imbalance_cost_eur", power * seed, "EUR"),
+        _headline("line_overload_duration_s", power + seed, "s"),
+    ]
+
+
+def _headline(name: str, value: float, unit: str) -> Kpi:
+    return Kpi(name=name, value=value, unit=unit, group="Market", label=name, headline=True)
+
+
+def test_schemes_that_do_the_same_differ_by_the_same_from_the_first(write_campaign: Any) -> None:
+    """a and b cost 1 EUR/kW less than the first, and lack a run at another power each.
+
+    Left is 11 kW: 11 less. In the heading, first: 11 x 2 = 22 EUR.
+    """
+    scheme = Axis(name="scheme", keys=("variant",), labels=("first", "a", "b"))
+    power = Axis(name="power", keys=(), labels=(3.7, 11.0, 22.0), unit="kW")
+    seed = Axis(name="seed", keys=("seed",), labels=(1, 2, 3), is_seed=True)
+    missing = {("a", 3.7), ("b", 22.0)}
+
+    def kpis_of(parameters: Any) -> list[Kpi] | Fault:
+        name, kilowatts = str(parameters["scheme"]), float(parameters["power"])
+        if (name, kilowatts) in missing:
+            return Fault.CRASHED
+        price = int(parameters["seed"]) - (name != "first")
+        return [_headline("imbalance_cost_eur", price * kilowatts, "EUR")]
+
+    folder = write_campaign((scheme, power, seed), kpis_of=kpis_of)
+    page = write_campaign_report(folder).read_text("utf-8")
+    assert "on average 11 EUR with a and b, 22 EUR with first" in page
+    row = re.findall(r">([^<>]+)<", page[page.index("b less first") :])
+    cells = [cell for cell in row if cell.strip()][:4]
+    assert cells == ["imbalance_cost_eur (EUR)", "3, 1 of 3 cases", "−11 ± 0", "−11 ± 0"]
+
+
+def test_the_front_prefers_nothing_for_its_missing_runs(write_campaign: Any) -> None:
+    """Of seed 1 alone, basic at 3.7 kW would be the cheapest of all; amas would never win there."""
+    page = write_campaign_report(write_campaign(kpis_of=_equal_schemes)).read_text("utf-8")
+    front = page[page.index('id="trade-off"') : page.index('id="outstanding"')]
+    assert "1 combination is beaten by no other" in front
+    assert ">amas</td>" in front
+    assert ">basic</td>" not in front
+    assert "1 of 4 combinations left out" in front
+    assert "In how many of 1 setting of all else" in front
+    assert "basic in 1 (in 1 level with another); amas in 1 (in 1 level with another)." in front
+    assert "1 of 2 settings left out" in front
+
+
+def test_marks_over_fewer_seeds_are_hollow(write_campaign: Any) -> None:
+    """One of four: basic at 3.7 kW has one seed, the others have three."""
+    note = "Hollow marks: over fewer seeds than others."
+    page = write_campaign_report(write_campaign(kpis_of=_equal_schemes)).read_text("utf-8")
+    assert page.count(note) == 2
+    whole = write_campaign_report(write_campaign(name="whole")).read_text("utf-8")
+    assert note not in whole
+    assert (_hollow_marks(page), _hollow_marks(whole)) == (1, 0)
+
+
+def _hollow_marks(page: str) -> int:
+    """Return how many marks of the first figure are filled with white."""
+    (uri, *_) = re.findall(r'src="data:image/svg\+xml;base64,(.*?)"', page)
+    svg = b64decode(uri).decode()
+    return len(re.findall(r'<use [^>]*style="fill: #ffffff; stroke: #', svg))
 
 
 @pytest.mark.parametrize("size", [2000])

@@ -17,7 +17,10 @@ from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder
 from gridloom.scenarios.campaigns.index import About, Index, PlannedRun
 from gridloom.scenarios.campaigns.outcome import Fault, Outcome
 from gridloom.scenarios.campaigns.point import Axis
-from gridloom.scenarios.results.campaign import write_campaign_report
+from gridloom.scenarios.campaigns.results import write_campaign_report
+from gridloom.scenarios.campaigns.results.bookkeeping import Books
+from gridloom.scenarios.campaigns.results.overview import facts_of
+from gridloom.scenarios.commands import records
 from gridloom.scenarios.results.comparison.figures.looks import scheme_looks
 from gridloom.scenarios.results.kpis.kpi import Kpi
 from gridloom.scenarios.runner import Run, run
@@ -25,7 +28,9 @@ from gridloom.simulators.errors import RecordError, ScenarioError
 
 HOSTILE = '"><script src="http://evil.example/x.js">alert(1)</script>'
 SCHEME = Axis(name="scheme", keys=("variant",), labels=("basic", "amas"))
+POWER = Axis(name="power", keys=("simulators.ev.rated_power_kw",), labels=(3.7, 11.0), unit="kW")
 SEED = Axis(name="seed", keys=("seed",), labels=(1, 2, 3), is_seed=True)
+DASH = "–"
 _LEGEND_PT = 25
 COST, OVERLOAD = "imbalance_cost_eur", "line_overload_duration_s"
 
@@ -40,8 +45,9 @@ class Page(HTMLParser):
         self.links: list[str] = []
         self.alternatives: list[str] = []
         self.rows: list[list[str]] = []
+        self.bold: list[str] = []
         self._texts: list[str] = []
-        self._in_cell = False
+        self._in_cell = self._in_bold = False
         self.feed(text)
 
     @override
@@ -58,17 +64,24 @@ class Page(HTMLParser):
         if tag in {"td", "th"}:
             self.rows[-1].append("")
             self._in_cell = True
+        if tag == "strong":
+            self.bold.append("")
+            self._in_bold = True
 
     @override
     def handle_endtag(self, tag: str) -> None:
         if tag in {"td", "th"}:
             self._in_cell = False
+        if tag == "strong":
+            self._in_bold = False
 
     @override
     def handle_data(self, data: str) -> None:
         self._texts.append(data)
         if self._in_cell:
             self.rows[-1][-1] += data
+        if self._in_bold:
+            self.bold[-1] += data
 
     @property
     def text(self) -> str:
@@ -157,6 +170,83 @@ def test_schemes_are_compared_in_pairs(write_campaign: Any) -> None:
     assert page.rows[begin + 2] == ["time with an overloaded line (s)", "3", "0 ± 0"]
 
 
+def test_what_differs_by_more_than_chance_is_bold(write_campaign: Any) -> None:
+    """Cost: 10 less, s = 1, 4.3027 / sqrt(3) = 2.48. Overload: 1 more, 4.97: may be none at all."""
+
+    def kpis_of(parameters: Any) -> list[Kpi]:
+        seed, is_amas = float(parameters["seed"]), parameters["scheme"] == "amas"
+        return [
+            cost_kpi(20.0 - is_amas * (8.0 + seed)),
+            kpi_of_time(50.0 + is_amas * (2.0 * seed - 3.0)),
+        ]
+
+    page = page_of(write_campaign([SCHEME, SEED], kpis_of=kpis_of))
+    assert page.bold == ["−10.0 ± 2.5"]
+    assert ["time with an overloaded line (s)", "3", "1.0 ± 5.0"] in page.rows
+
+
+def test_seeds_of_a_combination_are_those_of_its_indicators(write_campaign: Any) -> None:
+    """Costs of all three seeds are known, times of seeds 1 and 2, gaps of amas alone.
+
+    Of 1 and 2: s = 0.7071, t(0.975, 1) = 12.706, 12.706 x 0.7071 / sqrt(2) = 6.35.
+    """
+
+    def kpis_of(parameters: Any) -> list[Kpi]:
+        seed, is_amas = float(parameters["seed"]), parameters["scheme"] == "amas"
+        time = [kpi_of_time(seed)] if seed < 3 else []
+        gap = [cost_kpi(seed, name="gap_kwh", label="gap")] if is_amas else []
+        return [cost_kpi(seed), *time, *gap]
+
+    page = page_of(write_campaign([SCHEME, SEED], kpis_of=kpis_of))
+    assert ["basic", "2–3", "2.0 ± 2.5", DASH, "1.5 ± 6.4"] in page.rows
+    assert ["amas", "2–3", "2.0 ± 2.5", "2.0 ± 2.5", "1.5 ± 6.4"] in page.rows
+
+
+def test_the_finest_numbers_are_along_the_horizontal_axis(write_campaign: Any) -> None:
+    coarse = Axis(name="coarse", keys=(), labels=(1, 2))
+    fine = Axis(name="fine", keys=(), labels=(1, 2, 3, 4))
+
+    def kpis_of(parameters: Any) -> list[Kpi]:
+        return [cost_kpi(float(parameters["fine"] + parameters["coarse"]))]
+
+    page = page_of(write_campaign([coarse, SCHEME, fine], kpis_of=kpis_of))
+    assert page.alternatives[0].startswith("imbalance cost (EUR) over fine, scheme, coarse.")
+
+
+def test_runs_that_points_share_count_once(write_campaign: Any) -> None:
+    """Two points, one run of 2 s and 1 MB."""
+    folder = write_campaign([Axis(name="power", keys=(), labels=(1, 2))], kpis_of=lambda _: [])
+    with Index(folder.index, writable=True) as index:
+        runs = [
+            PlannedRun(number=n, parameters={"power": n}, digest=f"{1:010x}", folder="one")
+            for n in (1, 2)
+        ]
+        index.begin(index.about(), runs)
+    text = page_of(folder).text
+    assert "2 (1 different): 2 complete" in text
+    assert "computing time in all 2 s" in text
+    assert "records 1 MB" in text
+
+
+def test_the_page_does_not_depend_on_the_order_in_which_runs_end(write_campaign: Any) -> None:
+    """Labels, headlines and which indicators there are differ from run to run."""
+
+    def kpis_of(parameters: Any) -> list[Kpi] | Fault:
+        seed, power = int(parameters["seed"]), float(parameters["power"])
+        if seed == 3 and power > 4:
+            return Fault.MEMORY if parameters["scheme"] == "amas" else Fault.CRASHED
+        label = "imbalance cost" if seed == 1 else "imbalance cost (of 15-min means)"
+        told = cost_kpi(power * seed, label=label)
+        late = cost_kpi(power, name="late_eur", label="late", headline=seed == 2)
+        return [told, late] if parameters["scheme"] == "amas" else [late, told, kpi_of_time(power)]
+
+    pages = []
+    for name, backwards in (("straight", False), ("backwards", True)):
+        folder = write_campaign(kpis_of=kpis_of, name=name, backwards=backwards)
+        pages.append(write_campaign_report(folder).read_bytes())
+    assert pages[0] == pages[1]
+
+
 def test_what_no_combination_beats(write_campaign: Any) -> None:
     """3.7 kW with amas has the least cost and no overload; alone, amas wins at each power."""
     page = page_of(write_campaign())
@@ -164,7 +254,8 @@ def test_what_no_combination_beats(write_campaign: Any) -> None:
                              "time with an overloaded line (s)"]) + 1  # fmt: skip
     assert page.rows[front][:2] == ["3.7", "amas"]
     assert "1 combination is beaten by no other" in page.text
-    assert "basic in 0 of 2 settings; amas in 2 of 2 settings" in page.text
+    assert "of 2 settings" in page.text
+    assert "beats it: basic in 0; amas in 2." in page.text
 
 
 def test_other_indicators_are_shown_if_asked_for(write_campaign: Any) -> None:
@@ -189,6 +280,7 @@ def test_where_more_is_better_the_front_is_on_the_other_side(write_campaign: Any
     page = page_of(write_campaign(kpis_of=kpis_of), pareto=(COST, "self_sufficiency_percent"))
     assert "4 combinations are beaten by no other" in page.text
     assert "better is more own" in page.text
+    assert "beats it: basic in 2; amas in 2." in page.text  # cheap, or more of one's own
 
 
 def test_failures_are_grouped_by_what_they_have_in_common(write_campaign: Any) -> None:
@@ -243,7 +335,8 @@ def test_campaigns_of_every_shape_have_a_report(
     write_campaign: Any, axes: list[Axis], figures: int
 ) -> None:
     def kpis_of(parameters: Any) -> list[Kpi]:
-        return [cost_kpi(float(sum(map(hash, map(str, parameters.values()))) % 1009))]
+        places = [axis.labels.index(parameters[axis.name]) for axis in axes]
+        return [cost_kpi(float(1 + sum(places)))]
 
     page = page_of(write_campaign(axes, kpis_of=kpis_of))
     assert len([s for s in page.sections if s.startswith("indicator-")]) == figures
@@ -271,6 +364,54 @@ def test_runs_that_are_missing_make_no_difference_between_schemes(write_campaign
     assert "3 EUR on average with any scheme" in page.text
     rows = [row for row in page.rows if COST in row]
     assert [row[-2:] for row in rows] == [["3", "3"]]
+
+
+@pytest.mark.parametrize(
+    ("costs", "heading"),
+    [
+        ((1000.9, 1001.2), "on average 1000.9 EUR with basic, 1001.2 EUR with amas"),
+        ((1000.9, 1000.9 + 1e-9), "1001 EUR on average with any scheme"),
+        ((6.8e-5, 7.1e-5), "on average 6.8·10⁻⁵ EUR with basic, 7.1·10⁻⁵ EUR with amas"),
+    ],
+)
+def test_a_heading_tells_apart_what_differs(
+    write_campaign: Any, costs: tuple[float, float], heading: str
+) -> None:
+    """Of seeds 1, 2 and 3 the mean is that of seed 2; 1e-9 of 1500 is what floats leave."""
+    of_scheme = dict(zip(("basic", "amas"), costs, strict=True))
+
+    def kpis_of(parameters: Any) -> list[Kpi]:
+        return [cost_kpi(of_scheme[parameters["scheme"]] * parameters["seed"] / 2)]
+
+    page = page_of(write_campaign([SCHEME, SEED], kpis_of=kpis_of), indicators=[COST])
+    assert f"Imbalance cost: {heading}" in page.text
+
+
+def test_a_heading_of_several_schemes_says_that_it_names_the_ends(write_campaign: Any) -> None:
+    scheme = Axis(name="scheme", keys=("variant",), labels=("a", "b", "c"))
+
+    def kpis_of(parameters: Any) -> list[Kpi]:
+        return [cost_kpi({"a": 2.0, "b": 1.0, "c": 3.0}[parameters["scheme"]])]
+
+    page = page_of(write_campaign([scheme], kpis_of=kpis_of))
+    assert "Imbalance cost: on average from 1 EUR with b to 3 EUR with c" in page.text
+
+
+def test_intervals_of_two_seeds_come_with_a_warning(write_campaign: Any) -> None:
+    """t(0.975, 1) = 12.706 (published tables)."""
+    two = Axis(name="seed", keys=("seed",), labels=(1, 2), is_seed=True)
+    warning = "Intervals of two seeds say next to nothing: t is 12.7."
+    assert page_of(write_campaign((SCHEME, POWER, two), name="two")).text.count(warning) == 4
+    assert warning not in page_of(write_campaign(name="three")).text
+
+
+def test_schemes_that_are_level_are_called_so(write_campaign: Any) -> None:
+    def kpis_of(parameters: Any) -> list[Kpi]:
+        power, seed = float(parameters["power"]), float(parameters["seed"])
+        return [cost_kpi(power * seed), kpi_of_time(power)]
+
+    text = page_of(write_campaign(kpis_of=kpis_of)).text
+    assert "basic in 2 (in 2 level with another); amas in 2 (in 2 level with another)." in text
 
 
 def test_what_a_scheme_never_has_is_not_said_of_it(write_campaign: Any) -> None:
@@ -307,7 +448,12 @@ def test_the_page_says_what_was_studied(tmp_path: Path) -> None:
         gridloom_version="1",
         description="What is asked?",
         scenario="quickstart",
-        changes={"duration": "10min", "simulators": {"ev": {"rated_power_kw": 11}}},
+        changes={
+            "duration": "10min",
+            "simulators": {"ev": {"rated_power_kw": 11}},
+            "seed": "10",
+            "tags": ["a", "null"],
+        },
     )
     with Index(folder.index, writable=True) as index:
         index.begin(about, [PlannedRun(number=1, parameters={"seed": 1}, digest="a", folder="a")])
@@ -315,13 +461,26 @@ def test_the_page_says_what_was_studied(tmp_path: Path) -> None:
     text = page_of(folder).text
     assert "What is asked?" in text
     assert "quickstart" in text
-    assert 'duration="10min", simulators.ev.rated_power_kw=11' in text
+    assert "duration=10min, simulators.ev.rated_power_kw=11" in text
+    assert 'seed="10", tags=[a, "null"]' in text
+
+
+@pytest.mark.parametrize(("title", "is_said"), [("A case", True), ("case", False), ("", False)])
+def test_the_name_is_said_where_it_is_not_the_title(title: str, is_said: bool) -> None:
+    about = About(name="case", title=title, file="", axes=(), gridloom_version="1")
+    assert (("campaign", "case") in facts_of(about, Books())) == is_said
 
 
 def test_a_campaign_without_complete_runs_has_a_report(write_campaign: Any) -> None:
     page = page_of(write_campaign(kpis_of=lambda _: Fault.MEMORY))
     assert page.sections == ["axes", "failures"]
     assert "Of 12 runs, 12 failed" in page.text
+
+
+def test_a_campaign_without_its_index_is_told_from_a_record(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "street-1").mkdir(parents=True)
+    with pytest.raises(ScenarioError, match="is the folder of a campaign, but"):
+        records.report(tmp_path)
 
 
 def test_no_folder_to_write_to(write_campaign: Any, tmp_path: Path) -> None:
@@ -360,6 +519,20 @@ def real_campaign(real_runs: list[Run], tmp_path: Path) -> CampaignFolder:
             cost = cost_kpi(float(planned.number))  # so that one costs least and the other most
             index.set_ended(planned.digest, Outcome(digest=planned.digest, kpis=[cost]))
     return folder
+
+
+def test_the_best_run_is_the_one_with_the_most_gain(write_campaign: Any) -> None:
+    """Gain = 2 x seed, of which more is better; cost = seed: what is printed are these numbers."""
+
+    def kpis_of(parameters: Any) -> list[Kpi]:
+        seed = float(parameters["seed"])
+        return [cost_kpi(seed), cost_kpi(2 * seed, name="gain_eur", label="gain")]
+
+    page = page_of(write_campaign([SEED], kpis_of=kpis_of))
+    assert page.row("best: gain")[:2] == ["6 EUR", "3: seed 3"]
+    assert page.row("worst: gain")[:2] == ["2 EUR", "1: seed 1"]
+    assert page.row("best: imbalance cost")[:2] == ["1 EUR", "1: seed 1"]
+    assert page.row("worst: imbalance cost")[:2] == ["3 EUR", "3: seed 3"]
 
 
 def test_outstanding_runs_are_linked_to_their_own_reports(

@@ -6,9 +6,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gridloom.scenarios.results.campaign.pareto import non_dominated
-from gridloom.scenarios.results.campaign.statistics import means_over_seeds, paired_differences
-from gridloom.scenarios.results.campaign.writing import with_interval
+from gridloom.scenarios.campaigns.results.pareto import non_dominated
+from gridloom.scenarios.campaigns.results.statistics import means_over_seeds, paired_differences
+from gridloom.scenarios.campaigns.results.writing import with_interval
 from gridloom.simulators.model import FloatArray
 
 NAN = float("nan")
@@ -145,8 +145,20 @@ def test_the_front_is_what_brute_force_finds(points: list[tuple[float, float]]) 
         (12.0, NAN, "12"),
         (0.25, 0.0, "0.25 ± 0"),
         (NAN, NAN, "\N{EN DASH}"),
+        (6.8e-5, 3e-7, "(6.800 ± 0.030)·10⁻⁵"),
+        (-1.2e-7, 3e-8, "(\N{MINUS SIGN}1.20 ± 0.30)·10⁻⁷"),
+        (6.8e-5, 4e-10, "(6.800000 ± 0.000040)·10⁻⁵"),
+        (6.8e-5, NAN, "6.8·10⁻⁵"),
+        (1e-6, 2e-4, "0.00000 ± 0.00020"),
+        (12.34, 1e-7, "12.34000000 ± 0.00000010"),
     ],
 )
 def test_intervals_as_written(mean: float, half_width: float, text: str) -> None:
     """Two digits of the interval, and the mean to the same place (GUM, 7.2.6)."""
     assert with_interval(mean, half_width) == text
+
+
+def test_what_is_nothing_beside_the_values_of_an_indicator_is_0() -> None:
+    """Differences of values about 1000 that cancel but for 2e-13 of them."""
+    assert with_interval(2e-10, 5e-10, largest=1000.0) == "0 ± 0"
+    assert with_interval(2e-10, 5e-10, largest=1e-9) == "(2.0 ± 5.0)·10⁻¹⁰"

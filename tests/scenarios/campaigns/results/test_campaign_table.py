@@ -14,7 +14,7 @@ from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder
 from gridloom.scenarios.campaigns.index import Index, PlannedRun
 from gridloom.scenarios.campaigns.outcome import Fault, Outcome
 from gridloom.scenarios.campaigns.point import Axis
-from gridloom.scenarios.results.campaign import (
+from gridloom.scenarios.campaigns.results import (
     Choice,
     TableOptions,
     open_campaign,
@@ -248,7 +248,7 @@ def test_a_table_needs_no_heavy_library(write_campaign: Any) -> None:
     code = (
         "import sys; from pathlib import Path\n"
         "from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder\n"
-        "from gridloom.scenarios.results.campaign import write_table\n"
+        "from gridloom.scenarios.campaigns.results import write_table\n"
         f"write_table(CampaignFolder(Path({str(write_campaign().path)!r})))\n"
         "print({'pandas', 'xarray', 'matplotlib', 'scipy', 'distributed'} & {*sys.modules})"
     )
