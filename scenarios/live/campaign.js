@@ -11,7 +11,8 @@ let drawn = { kpi: chosen().get("kpi") ?? "", axis: chosen().get("axis") ?? "", 
 let points = new Map();
 let latest = null;
 
-function overall({ counts, silence_s: silenceS }) {
+function overall({ counts, silence_s: silenceS, has_driver: hasDriver }) {
+  if (counts.running && hasDriver === false) return ["gone", "the batch was killed; the same command goes on"];
   if (counts.running && silenceS > QUIET_S) return ["quiet", `no news for ${clock(silenceS)}`];
   if (counts.running) return ["running", "running"];
   if (counts.pending) return ["waiting", "nobody works on it"];

@@ -12,6 +12,7 @@ from gridloom.scenarios.campaigns.point import Axis
 from gridloom.scenarios.live.description import recorded_duration
 from gridloom.scenarios.live.live_index import ListedKpi, ListedRun, LiveIndex
 from gridloom.scenarios.live.whereabouts import open_watched, seconds_since_change
+from gridloom.scenarios.results.record import is_held
 from gridloom.scenarios.results.record.layout import COMMITTED
 from gridloom.scenarios.results.record.reader import reading
 from gridloom.scenarios.run_folder import RunFolder
@@ -52,7 +53,7 @@ class CampaignView:
         Raises:
             RecordError: the index cannot be read now.
         """
-        with LiveIndex(self._folder.index) as index:
+        with LiveIndex(self._folder.index) as index, index.snapshot():
             about = index.about()
             counts = index.counts()
             kpis = index.whole_kpis()
@@ -63,6 +64,7 @@ class CampaignView:
                 "title": about.title,
                 "points": index.points(),
                 "counts": {state.value: count for state, count in counts.items()},
+                "has_driver": is_held(self._folder.path),
                 "silence_s": self._silence_s([run["folder"] for run in running]),
                 "mean_wall_time_s": mean_s,
                 **_pace(counts, mean_s),

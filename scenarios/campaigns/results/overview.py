@@ -51,9 +51,18 @@ class FailureRow:
     """Parameters, and the link to the log or ''."""
 
 
-def facts_of(about: About, books: Books) -> list[tuple[str, str]]:
-    """Return the lines below the title: label and text."""
-    counts = [f"{count} {state.value}" for state, count in books.counts.items() if count]
+def facts_of(about: About, books: Books, *, is_over: bool) -> list[tuple[str, str]]:
+    """Return the lines below the title: label and text.
+
+    Args:
+        about: what the campaign is.
+        books: its runs in sums.
+        is_over: whether no batch is running it.
+    """
+    words = {state: state.value for state in RunState}
+    if is_over:  # it was killed
+        words[RunState.RUNNING] = "interrupted"
+    counts = [f"{count} {words[state]}" for state, count in books.counts.items() if count]
     shared = f" ({books.distinct} different)" if books.distinct < books.points else ""
     facts = [
         ("campaign", about.name if about.title not in {"", about.name} else ""),

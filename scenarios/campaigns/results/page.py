@@ -28,6 +28,7 @@ from gridloom.scenarios.campaigns.results.selection import (
 from gridloom.scenarios.campaigns.results.values import CampaignValues, read_values
 from gridloom.scenarios.campaigns.results.writing import written_parameters
 from gridloom.scenarios.results.html_page import write_page
+from gridloom.scenarios.results.record import is_held
 from gridloom.simulators.model import FloatArray
 
 if TYPE_CHECKING:
@@ -103,11 +104,12 @@ def _choose(
 def _head(index: Index, folder: CampaignFolder, page: Path) -> dict[str, Any]:
     """Return what the template prints of the campaign as such."""
     about, books = index.about(), books_of(index.runs())
+    is_over = is_held(folder.path) is False
     return {
         "title": about.title or about.name,
         "warning": warning_of(books),
         "description": about.description,
-        "facts": facts_of(about, books),
+        "facts": facts_of(about, books, is_over=is_over),
         "axes": axis_rows(about.axes),
         "failures": failure_rows(books, folder, page),
         "failure_kinds": len(books.failures),

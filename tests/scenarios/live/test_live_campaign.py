@@ -10,7 +10,7 @@ from gridloom.scenarios.campaigns.campaign_folder import CampaignFolder
 from gridloom.scenarios.campaigns.index import Index, PlannedRun
 from gridloom.scenarios.live import campaign_view
 from gridloom.scenarios.live.campaign_view import CampaignView
-from gridloom.scenarios.results.record import RunStatus
+from gridloom.scenarios.results.record import RunStatus, folder_lock
 from gridloom.scenarios.run_folder import RunFolder
 from gridloom.simulators.errors import RecordError
 
@@ -24,6 +24,15 @@ def test_the_runs_are_counted_by_state(view: CampaignView) -> None:
     state = view.state()
     assert state["counts"] == {"pending": 1, "running": 1, "complete": 3, "failed": 1}
     assert (state["name"], state["points"]) == ("ev-street", 6)
+
+
+def test_whether_a_batch_runs_is_told_by_its_lock(
+    view: CampaignView, campaign: CampaignFolder
+) -> None:
+    """What the books call running is not, where the batch was killed."""
+    assert view.state()["has_driver"] is False
+    with folder_lock(campaign.path):
+        assert view.state()["has_driver"] is True
 
 
 def test_time_to_go_follows_from_recent_runs(view: CampaignView) -> None:

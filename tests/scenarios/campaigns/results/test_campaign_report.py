@@ -23,6 +23,7 @@ from gridloom.scenarios.campaigns.results.overview import facts_of
 from gridloom.scenarios.commands import records
 from gridloom.scenarios.results.comparison.figures.looks import scheme_looks
 from gridloom.scenarios.results.kpis.kpi import Kpi
+from gridloom.scenarios.results.record import folder_lock
 from gridloom.scenarios.runner import Run, run
 from gridloom.simulators.errors import RecordError, ScenarioError
 
@@ -468,7 +469,7 @@ def test_the_page_says_what_was_studied(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("title", "is_said"), [("A case", True), ("case", False), ("", False)])
 def test_the_name_is_said_where_it_is_not_the_title(title: str, is_said: bool) -> None:
     about = About(name="case", title=title, file="", axes=(), gridloom_version="1")
-    assert (("campaign", "case") in facts_of(about, Books())) == is_said
+    assert (("campaign", "case") in facts_of(about, Books(), is_over=True)) == is_said
 
 
 def test_a_campaign_without_complete_runs_has_a_report(write_campaign: Any) -> None:
@@ -570,3 +571,14 @@ def test_a_run_whose_record_is_broken_costs_only_its_own_report(
     page = page_of(folder)
     assert "none: its record cannot be read" in page.text
     assert len([link for link in page.links if link.startswith("runs/")]) == 1
+
+
+def test_runs_of_a_batch_that_was_killed_are_not_called_running(write_campaign: Any) -> None:
+    """Nobody holds the folder: they were interrupted; while somebody does, they run."""
+    folder = write_campaign()
+    with Index(folder.index, writable=True) as index:
+        run = next(index.runs())
+        index.set_running([run.digest])
+    assert "1 interrupted" in page_of(folder).text
+    with folder_lock(folder.path):
+        assert "1 running" in page_of(folder).text
