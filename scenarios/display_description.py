@@ -16,7 +16,7 @@ from gridloom.scenarios.diagram import mermaid
 from gridloom.scenarios.foreign_code import print_foreign_code
 from gridloom.scenarios.fusing import groups_of
 from gridloom.scenarios.reader import ScenarioDocument
-from gridloom.scenarios.recorded_rows import recorded_ports, row_length_s
+from gridloom.scenarios.recorded_rows import beside_values, row_length_s
 from gridloom.scenarios.suitability import suitabilities
 from gridloom.scenarios.supervision.placing import configs, where_computed
 from gridloom.scenarios.waiting import Loop, levels, loops, waits_for
@@ -125,14 +125,13 @@ def _print_rows(console: Console, composition: Composition) -> None:
     table = _table("Rows of the record", "model", "a row every", "besides the values")
     for name, model in composition.models.items():
         length_s = row_length_s(scenario, name, model)
-        ports = recorded_ports(scenario, name, model)
-        told = {p.name: scenario.record.statistics_of(name, p.signal) for p in ports}
+        told: dict[str, list[str]] = {}
+        for port, kept in beside_values(scenario, name, model):
+            told.setdefault(port, []).append(kept)
         table.add_row(
             name,
             format_duration(length_s) + (" (its step)" if length_s == model.step_size else ""),
-            ", ".join(f"{port} {'/'.join(kept)}" for port, kept in told.items() if kept)
-            if length_s > model.step_size
-            else "",
+            ", ".join(f"{port} {'/'.join(kept)}" for port, kept in told.items()),
         )
     console.print(table, highlight=False)
 

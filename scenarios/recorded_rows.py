@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from math import gcd
+from typing import TYPE_CHECKING
 
 from gridloom.scenarios.port_names import find_port
 from gridloom.scenarios.schema import Scenario
 from gridloom.simulators.errors import Problem, ScenarioError, listing, nearest
 from gridloom.simulators.model import Direction, Model, Port
 from gridloom.simulators.quantities import format_duration
+
+if TYPE_CHECKING:
+    from gridloom.scenarios.results.record.statistics import Kept
 
 _PERIOD_STOP = "period_stop_s"
 """Static variable of whoever settles periods: what it tells begins anew with each of them."""
@@ -49,6 +53,21 @@ def row_length_s(scenario: Scenario, name: str, model: Model) -> int:
     ]
     length_s = gcd(every_s, *stops_s)
     return step_s if length_s % step_s else length_s
+
+
+def beside_values(scenario: Scenario, name: str, model: Model) -> Iterator[tuple[str, "Kept"]]:
+    """Yield what rows that cover several steps of a model hold beside its outputs' own values.
+
+    As output and what is kept of it; the variable of the record is named after both.
+    """
+    from gridloom.scenarios.results.record import columns_of
+
+    if row_length_s(scenario, name, model) == model.step_size:
+        return
+    for port in recorded_ports(scenario, name, model):
+        statistics = scenario.record.statistics_of(name, port.signal)
+        for column in columns_of(port, statistics, model.step_size)[1:]:
+            yield port.name, column.kept
 
 
 def record_problems(scenario: Scenario, models: Mapping[str, Model]) -> list[Problem]:
@@ -95,15 +114,22 @@ def _statistic_problems(scenario: Scenario, models: Mapping[str, Model]) -> Iter
 def _name_problems(scenario: Scenario, models: Mapping[str, Model]) -> Iterator[Problem]:
     """Refuse statistics that would have the name of another output."""
     for name, model in models.items() if scenario.record.every else ():
-        ports = {port.name: port for port in recorded_ports(scenario, name, model)}
-        for port in ports.values():
-            for statistic in scenario.record.statistics_of(name, port.signal):
-                if f"{port.name}_{statistic}" in ports:
-                    yield Problem(
-                        message=f"'{name}' itself sends '{port.name}_{statistic}'",
-                        key=("record", "statistics"),
-                        expected=f"'{name}.{port.name}' without '{statistic}'",
-                    )
+        names = {port.name for port in recorded_ports(scenario, name, model)}
+        for port, kept in beside_values(scenario, name, model):
+            taken = f"{port}_{kept}"
+            if taken in names and kept == "netted":  # which nobody can do without
+                yield Problem(
+                    message=f"'{name}' itself sends '{taken}', as what is kept beside '{port}' is "
+                    "called",
+                    key=("record", "signals"),
+                    expected=f"'{name}' without '{taken}' or without '{port}'",
+                )
+            elif taken in names:
+                yield Problem(
+                    message=f"'{name}' itself sends '{taken}'",
+                    key=("record", "statistics"),
+                    expected=f"'{name}.{port}' without '{kept}'",
+                )
 
 
 def _length_problems(scenario: Scenario, models: Mapping[str, Model]) -> Iterator[Problem]:

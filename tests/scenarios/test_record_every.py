@@ -1,16 +1,18 @@
 """`record: every`: the same run recorded a row a step, and a row for several of them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
 import xarray as xr
+from typing_extensions import override
 
 from gridloom.scenarios.composition import compose
 from gridloom.scenarios.reader import read_scenario
-from gridloom.scenarios.recorded_rows import row_length_s
+from gridloom.scenarios.recorded_rows import record_problems, row_length_s
 from gridloom.scenarios.results.kpis import Kpi
 from gridloom.scenarios.results.record import NETTED_POWER, RecordWriter, open_record
 from gridloom.scenarios.results.record.reader import open_file
@@ -18,6 +20,8 @@ from gridloom.scenarios.results.record.rows import read_valid_rows
 from gridloom.scenarios.results.report import write_report
 from gridloom.scenarios.runner import run_variant
 from gridloom.simulators.errors import SimulatorError
+from gridloom.simulators.model import BuildContext, Direction, Model, Port
+from gridloom.simulators.signals import POWER
 
 Kpis: TypeAlias = dict[tuple[str, str], Kpi]
 
@@ -369,3 +373,50 @@ def test_description_tells_rows_and_statistics(gridloom: Any, tmp_path: Path) ->
     table = out[out.index("Rows of the record") :].split("\n\n")[0]
     assert "line_current_a max" in table
     assert "state_of_charge last" in table
+    assert "power_kw netted" in table
+    assert "slack_power_kw min/max" in table
+    (market,) = (line for line in table.splitlines() if line.startswith("market"))
+    assert market.split()[1:] == ["1min"]
+
+
+def test_names_of_what_is_kept_cannot_be_those_of_outputs(tmp_path: Path) -> None:
+    """A power has its netted one beside it, whatever statistics are asked for."""
+
+    class Meter(Model):
+        """Sends a power, and what else would have the name of something kept of it."""
+
+        @property
+        @override
+        def ports(self) -> tuple[Port, ...]:
+            names = (POWER.name, NETTED_POWER, f"{POWER.name}_max")
+            return tuple(
+                Port(signal=replace(POWER, name=name), direction=Direction.OUTPUT) for name in names
+            )
+
+        @override
+        def step(self, time: int, inputs: Any) -> Any:
+            raise NotImplementedError
+
+    def problems(record: str, step_s: int = STEP_S) -> list[tuple[str, Any, str | None]]:
+        (tmp_path / "street.yaml").write_text(f"{STREET}record: {record}\n")
+        scenario = read_scenario(tmp_path / "street.yaml").scenario()
+        context = BuildContext(
+            name="meter", start=scenario.start, duration_s=scenario.duration_s, seed=scenario.seed
+        )
+        meters = {"meter": Meter(context, step_s)}
+        return [(p.message, p.key, p.expected) for p in record_problems(scenario, meters)]
+
+    netted = (
+        "'meter' itself sends 'power_kw_netted', as what is kept beside 'power_kw' is called",
+        ("record", "signals"),
+        "'meter' without 'power_kw_netted' or without 'power_kw'",
+    )
+    highest = (
+        "'meter' itself sends 'power_kw_max'",
+        ("record", "statistics"),
+        "'meter.power_kw' without 'max'",
+    )
+    assert problems("{every: 5min}") == [netted]
+    assert problems("{every: 5min, statistics: [max]}") == [highest, netted]
+    assert problems("{every: 5min}", step_s=300) == []
+    assert problems("{}") == []

@@ -12,6 +12,7 @@ from gridloom.scenarios.results.comparison.captured_saving import (
 )
 from gridloom.scenarios.results.comparison.compared_run import ComparedRun
 from gridloom.scenarios.results.comparison.energy_adjusted import AdjustedCosts
+from gridloom.scenarios.results.kpis.several_steps import means_of_rows
 from gridloom.scenarios.results.wording import number, span
 
 _TARIFF_COST = "tariff_cost_eur"
@@ -171,7 +172,7 @@ def _tariffs(runs: Sequence[ComparedRun], reference: ComparedRun) -> list[str]:
 
 
 def _overload(runs: Sequence[ComparedRun]) -> str:
-    return _contrast(
+    told = _contrast(
         runs,
         "line_overload_duration_s",
         _Trouble(
@@ -182,6 +183,8 @@ def _overload(runs: Sequence[ComparedRun]) -> str:
             spared=("never overloads a line", "never overload a line"),
         ),
     )
+    means = means_of_rows(*(run.parts.grid for run in runs if run.parts.grid is not None))
+    return f"{told.removesuffix('.')} (of {means})." if told and means else told
 
 
 def _voltage(runs: Sequence[ComparedRun]) -> str:

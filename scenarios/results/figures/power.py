@@ -32,7 +32,6 @@ from gridloom.simulators.signals import POSITION, POWER, SLACK_POWER
 
 _LEGEND_COLUMNS = 5
 _DOTTED = "; dotted: its lowest and its highest step"
-_BY_DAY = " All are means of a day, in which peaks do not show."
 _SECOND = np.timedelta64(1, "s")
 
 
@@ -84,8 +83,6 @@ class _Net:
             label=self.label,
             edges=self.edges[np.append(starts, -1)],
             power_kw=np.where(counts > 0, sums / np.maximum(counts, 1.0), np.nan),
-            means=self.means and f"{span(max(window_s, self.step_s)).replace(' ', '-')} means",
-            tells_peaks=(not self.means, not self.means),
         )
 
 
@@ -100,17 +97,16 @@ def power_figure(parts: RecordParts) -> ReportFigure | None:
         return None
     settled_s = _settlement_period_s(parts.tariffs)
     is_settled = settled_s > step_s and not settled_s % step_s
-    least_s = settled_s if is_settled else step_s
-    net = net.averaged(settled_s) if is_settled else net
-    drawn = _drawn(devices, net, least_s, clock)
+    drawn = _drawn(devices, net, settled_s if is_settled else step_s, clock)
     title = _title(net, drawn, clock)
+    net = net.averaged(settled_s) if is_settled else net
     caption = (
         "Active power in kW, load convention: consumption upwards, generation and discharging "
         f"downwards, stacked by class (means over {_piece(drawn.edges, clock)}). Line: {net.label}"
         + (", losses included" if parts.grid else "")
         + (_DOTTED if _shows_peaks(net, drawn, clock) else "")
         + ("; dashed: the day-ahead position per settlement period." if parts.markets else ".")
-        + (_BY_DAY if is_long(at_time(clock, drawn.edges)) else "")
+        + _without_peaks(drawn, clock, settled_s if is_settled else 0)
     )
     return ReportFigure(
         key="power",
@@ -133,7 +129,7 @@ def _drawn(devices: Sequence[Recording], net: _Net, least_s: int, clock: LocalTi
     pieces = piece_starts(at_time(clock, edges))
     starts = bounds[pieces]
     # Nobody knows at which step of a row the peak was: classes have their means over the row
-    around_s = max(least_s, net.step_s) if net.means else least_s
+    around_s = max(step_s, net.step_s) if net.means else step_s
     peak_s = int((net.edges[net.peak()[0]] - edges[0]) / _SECOND) // around_s * around_s
     means = [
         column_means(powers_kw, begins)
@@ -202,6 +198,16 @@ def _between(grid: Recording) -> tuple[FloatArray, FloatArray] | None:
 
 def _shows_peaks(net: _Net, drawn: _Drawn, clock: LocalTime) -> bool:
     return all(net.tells_peaks) and bool(net.means) and not is_long(at_time(clock, drawn.edges))
+
+
+def _without_peaks(drawn: _Drawn, clock: LocalTime, settled_s: int) -> str:
+    """Say why the peak of the title is not to be seen, where that is so."""
+    if is_long(at_time(clock, drawn.edges)):
+        return " All are means of a day, in which peaks do not show."
+    if settled_s:
+        periods = f"settlement periods of {span(settled_s)}"
+        return f" All are means of {periods}, in which peaks do not show."
+    return ""
 
 
 def _settlement_period_s(tariffs: Sequence[Recording]) -> int:

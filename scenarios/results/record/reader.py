@@ -53,7 +53,10 @@ def open_record(path: Path | str) -> "xarray.DataTree":
     path = Path(path)
     with open_file(path) as root, reading(path):
         valid = read_valid_rows(root)
-    stored = xr.open_datatree(path, engine="h5netcdf", driver_kwds=dict(_READ))
+    try:
+        stored = xr.open_datatree(path, engine="h5netcdf", driver_kwds=dict(_READ))
+    except FileNotFoundError:  # its run has ended meanwhile, and given it another name
+        raise RecordError(f"there is no record '{path}'") from None
     record = xr.DataTree.from_dict(
         {"/": stored.to_dataset()}
         | {
@@ -151,8 +154,8 @@ def _refuse_truncated(path: Path) -> None:
     """
     try:
         superblock = Superblock.read(path)
-    except RecordError:
-        return  # opening it properly says why
-    length = path.stat().st_size
+        length = path.stat().st_size
+    except (RecordError, FileNotFoundError):
+        return  # opening it properly says why; a run that ends gives its record another name
     if length < _WHOLE * superblock.end and superblock.is_closed:
         raise RecordError(f"'{path}' is truncated: {length} of {superblock.end} bytes are there")

@@ -3,17 +3,23 @@
 import hashlib
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 from gridloom.scenarios.campaigns.outcome import RunState
 
-SLOW = "time.sleep(0.1)"
-"""Two seconds a run."""
-
 
 def _seeds(count: int) -> dict[str, Any]:
     return {"seed": {"seeds": count}}
+
+
+def _slow_but_the_first(case: Any) -> Path:
+    """Have runs take their time once there is a complete one, until a file is there."""
+    go_on = case.folder / "go_on"
+    complete = f"list(Path({str(case.results / 'runs')!r}).glob('*/record.h5'))"
+    case.scenario(f"if {complete} and not Path({str(go_on)!r}).exists(): time.sleep(0.5)")
+    return Path(go_on)
 
 
 def _records(case: Any) -> dict[str, tuple[str, int]]:
@@ -74,31 +80,30 @@ def test_a_record_that_was_removed_is_computed_again(case: Any) -> None:
     assert {name for name in after if after[name] != before[name]} == {gone}
 
 
-def test_a_driver_that_is_killed_leaves_nothing_but_what_is_complete(
-    case: Any, wait_until: Any
-) -> None:
+def test_a_driver_that_is_killed_leaves_nothing_but_what_is_complete(case: Any) -> None:
     """No process survives it, and the next batch completes the rest."""
-    case.scenario(SLOW)
+    go_on = _slow_but_the_first(case)
     case.campaign(_seeds(4))
     driver = case.begin()
-    assert wait_until(lambda: _records(case))
+    case.wait_for(driver, lambda: _records(case))
     driver.send_signal(signal.SIGKILL)
     driver.communicate()
     assert case.none_left()
     before = _records(case)
     assert len(before) < 4
+    go_on.touch()
     assert case.batch().code == 0
     after = _records(case)
     assert len(after) == 4
     assert before.items() <= after.items()
 
 
-def test_ctrl_c_stops_in_order(case: Any, wait_until: Any) -> None:
-    """Exit code 130; the run under way closes its record as interrupted."""
-    case.scenario(SLOW)
+def test_ctrl_c_stops_in_order(case: Any) -> None:
+    """Exit code 130; nothing goes on."""
+    _slow_but_the_first(case)
     case.campaign(_seeds(4))
     driver = case.begin()
-    assert wait_until(lambda: _records(case))
+    case.wait_for(driver, lambda: _records(case))
     os.killpg(driver.pid, signal.SIGINT)  # a terminal tells the workers as well
     _out, err = driver.communicate(timeout=600)
     assert driver.returncode == 130, err
@@ -108,15 +113,23 @@ def test_ctrl_c_stops_in_order(case: Any, wait_until: Any) -> None:
     assert RunState.RUNNING not in {run.state for run in case.runs}
 
 
-def test_a_second_batch_on_the_same_folder_is_refused(case: Any, wait_until: Any) -> None:
-    case.scenario(SLOW)
-    case.campaign(_seeds(3))
-    driver = case.begin()
-    assert wait_until((case.results / "index.sqlite").is_file)
-    second = case.batch()
-    assert second.code == 2
-    assert "another batch is running this campaign, in " in second.err
-    assert driver.wait(timeout=600) == 0
+def test_a_second_batch_on_the_same_folder_is_refused(case: Any) -> None:
+    """As a run's own step finds, in the midst of the first batch."""
+    told = case.folder / "told"
+    command = [sys.executable, "-m", "gridloom.scenarios.cli", "batch", str(case.file)]
+    case.scenario(
+        "import subprocess\n"
+        "if now == 5:\n"
+        f"    os.chdir({str(case.folder)!r})\n"
+        f"    second = subprocess.run({command}, capture_output=True, text=True)\n"
+        f"    Path({str(told)!r}).write_text(f'{{second.returncode}} {{second.stderr}}')"
+    )
+    case.campaign(_seeds(1))
+    first = case.batch()
+    assert (first.code, "1 of 1 runs complete" in first.out) == (0, True), first.err
+    second = " ".join(told.read_text(encoding="utf-8").split())
+    assert second.startswith("2 ")
+    assert "another batch is running this campaign, in " in second
 
 
 def test_bad_input_is_told_before_anything_is_written(case: Any) -> None:

@@ -20,24 +20,28 @@ from gridloom.scenarios.runner import run_variant
 Execute = Callable[..., Outcome]
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[RunServer]:
+    """Give a server that has served others before."""
+    with RunServer() as started:
+        yield started
+
+
 @pytest.fixture
-def execute(case: Any) -> Iterator[Execute]:
-    """Give what runs a point of the case's campaign below one server."""
+def execute(case: Any, request: pytest.FixtureRequest) -> Execute:
+    """Give what runs a point of the case's campaign."""
     runs = case.folder / "runs"
     runs.mkdir()
-    started: list[RunServer] = []
 
-    def run(number: int, **changes: Any) -> Outcome:
-        if not started:
-            started.append(RunServer())
+    def run(number: int, server: RunServer | None = None, **changes: Any) -> Outcome:
         point = read_campaign(case.file).point(number)
         planned = planned_run(point)
         job = Job(point=point, digest=planned.digest, runs=runs, folder=planned.folder)
-        return started[0].execute(replace(job, **changes))
+        below = server or request.getfixturevalue("server")
+        outcome: Outcome = below.execute(replace(job, **changes))
+        return outcome
 
-    yield run
-    for server in started:
-        server.close()
+    return run
 
 
 def test_results_are_those_of_a_run_here(case: Any, execute: Execute) -> None:
@@ -73,13 +77,21 @@ def _first_rows(runs: Path) -> bool:
     return bool(np.any(rows[0] != rows[1]))
 
 
-def test_imports_are_paid_for_once(case: Any, execute: Execute) -> None:
-    """What the first run had to import is there when the second one begins."""
+def test_imports_are_paid_for_once(
+    case: Any, execute: Execute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the first run had to import is there when the second one begins.
+
+    Modules in the working folder are none of its business.
+    """
+    (case.folder / "random.py").write_text("raise ImportError('the user's own')")
+    monkeypatch.chdir(case.folder)
     loaded = case.folder / "loaded"
     note = f"open('{loaded}', 'a').write(str(int('xarray' in sys.modules)))"
     case.scenario(f"{note} if now == 0 else None")
     case.campaign({"seed": {"seeds": 2}})
-    assert [execute(number).fault for number in (1, 2)] == [None, None]
+    with RunServer() as server:
+        assert [execute(number, server).fault for number in (1, 2)] == [None, None]
     assert loaded.read_text(encoding="utf-8") == "01"
 
 
@@ -103,14 +115,10 @@ def test_runs_begin_from_nothing_where_the_platform_cannot_fork(
         "run_server.main()"
     )
     monkeypatch.setattr(workplace, "_SERVER", ("-P", "-c", server))
-    (case.folder / "spawned").mkdir()
-    point = read_campaign(case.file).point(1)
-    planned = planned_run(point)
     runs = case.folder / "spawned"
+    runs.mkdir()
     with RunServer() as spawning:
-        spawned = spawning.execute(
-            Job(point=point, digest=planned.digest, runs=runs, folder=planned.folder)
-        )
+        spawned = execute(1, spawning, runs=runs)
     assert spawned.fault is None, spawned
     assert spawned.kpis == copied.kpis
 
@@ -125,12 +133,3 @@ def test_a_run_that_crashes_is_told_at_once_though_what_it_started_lives_on(
     outcome = execute(1, timeout_s=300.0)
     assert outcome.fault is Fault.CRASHED
     assert "exit code 7" in outcome.reason
-
-
-def test_modules_in_the_working_folder_are_none_of_its_business(
-    case: Any, execute: Execute, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    case.campaign({"seed": {"seeds": 1}})
-    (case.folder / "random.py").write_text("raise ImportError('the user's own')")
-    monkeypatch.chdir(case.folder)
-    assert execute(1).fault is None

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from gridloom.scenarios.results.figures import report_figures
 from gridloom.scenarios.results.figures.style import ReportFigure
+from gridloom.scenarios.results.kpis import compute_kpis
 
 RecordBuilder = Callable[..., xr.DataTree]
 
@@ -45,7 +46,9 @@ def line(figure: Figure, panel: int, label: str) -> Any:
 def test_titles_state_the_message_with_its_number(build_district: RecordBuilder) -> None:
     titles = {key: figure.title for key, figure in by_key(build_district()).items()}
     assert titles == {
-        "power": "Net import peaks at 19 kW at 16:15:00 (load 11 kW, ev 8 kW, heat_pump 0 kW)",
+        "power": (
+            "Net import peaks at 19.5 kW at 16:22:30 (load 11.5 kW, ev 8 kW, heat_pump 0 kW)"
+        ),
         "net-power": (
             "A was to carry 7 kW before its limit of 4 kW was looked at; at most 5 kW flow, "
             "beyond it for 15 min"
@@ -186,15 +189,24 @@ def test_buildings_within_their_limits(build_district: RecordBuilder) -> None:
 def test_with_a_tariff_power_is_that_of_settlement_periods(
     build_district: RecordBuilder, drawn: list[Figure]
 ) -> None:
-    """What loads draw changes every 450 s; 11 kW in every period of 15 min."""
+    """What loads draw changes every 450 s; 11 kW in every period of 15 min.
+
+    The title tells the peak of the steps all the same, 11.5 kW and 8 kW of the vehicles.
+    """
     record = build_district("uncontrolled")
     label = "net of all classes"
-    caption = by_key(record)["power"].caption
+    of_periods = by_key(record)["power"]
     assert line(drawn[0], 0, label) == pytest.approx([11, 19, 15, 6, 6])
-    assert "means over 15 min" in caption
+    assert "means over 15 min" in of_periods.caption
+    assert of_periods.caption.endswith(
+        "All are means of settlement periods of 15 min, in which peaks do not show."
+    )
     drawn.clear()
     del record["tariff"]
-    assert "means over 7.5 min" in by_key(record)["power"].caption
+    of_steps = by_key(record)["power"]
+    assert of_steps.title == of_periods.title
+    assert "means over 7.5 min" in of_steps.caption
+    assert "peaks do not show" not in of_steps.caption
     assert line(drawn[0], 0, label)[:2] == pytest.approx([10.5, 11.5])
 
 
@@ -214,7 +226,10 @@ def test_a_step_without_a_solution_leaves_no_gap_in_its_period(
             attrs={"role": "simulator", "model_type": "grid", "step_size_s": 450},
         )
     )
-    by_key(record)
+    title = by_key(record)["power"].title
+    (peak_kw,) = (kpi.value for kpi in compute_kpis(record) if kpi.name == "import_peak_kw")
+    assert peak_kw == 8.0
+    assert title.startswith("Net import peaks at 8 kW at 16:52:30 (load 11.5 kW, ")
     label = "net exchange with the upstream grid (positive: import)"
     assert line(drawn[0], 0, label) == pytest.approx([1.5, 4, np.nan, 7.5, 7.5], nan_ok=True)
 

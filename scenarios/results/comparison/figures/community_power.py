@@ -18,6 +18,7 @@ from gridloom.scenarios.results.figures.style import (
     time_axis,
 )
 from gridloom.scenarios.results.kpis.district import WINDOW_S, DistrictPower, district_power
+from gridloom.scenarios.results.kpis.several_steps import means_of_rows, remarked
 from gridloom.scenarios.results.recording import RecordParts
 from gridloom.scenarios.results.wording import number, span
 from gridloom.simulators.signals import TRANSFORMER_LOADING
@@ -37,19 +38,27 @@ def community_power_figure(
     if not powers:
         return None
     rated_kva = _rated_power_kva(comparison.reference.parts)
-    title = _title(powers, rated_kva)
+    means = _means(comparison)
+    title = remarked(_title(powers, rated_kva), f"of {means}")
     limit = "" if rated_kva is None else " Dashed: rated power of the transformer that they share."
     return ReportFigure(
         key="community-power",
         title=title,
         caption=(
-            "Active power in kW of all devices together, load convention (negative: fed in), means "
-            f"over {span(WINDOW_S)}, losses of the grid not included.{limit} Look at how high the "
+            "Active power in kW of all devices together, load convention (negative: fed in), "
+            f"{means}, losses of the grid not included.{limit} Look at how high the "
             "peaks of schemes are that follow the same prices, and when they come."
         ),
         alternative=f"Power of the community over time, one line a scheme. {title}.",
         svg=_draw(comparison, powers, rated_kva, looks),
     )
+
+
+def _means(comparison: Comparison) -> str:
+    """Name what all is made of, as in "15-min means": rows may cover more than that."""
+    devices = [device for run in comparison.runs for device in run.parts.devices]
+    longer = [device for device in devices if not device.divides(WINDOW_S)]
+    return means_of_rows(*longer) or f"{span(WINDOW_S).replace(' ', '-')} means"
 
 
 def _rated_power_kva(parts: RecordParts) -> float | None:

@@ -19,6 +19,7 @@ from gridloom.scenarios.results.figures.style import (
     svg_bytes,
     time_axis,
 )
+from gridloom.scenarios.results.kpis.several_steps import means_of_rows, remarked
 from gridloom.scenarios.results.recording import Recording
 from gridloom.scenarios.results.wording import number, span
 from gridloom.simulators.model import FloatArray
@@ -46,7 +47,8 @@ def _figure(comparison: Comparison, fleet: str, looks: Mapping[str, Look]) -> Re
     if not powers:
         return None
     peaks = {label: float(np.abs(power_kw).max()) for label, (_, _, power_kw) in powers.items()}
-    title = _title(fleet, peaks)
+    means = means_of_rows(*(storage for _, storage, _ in powers.values()))
+    title = remarked(_title(fleet, peaks), f"of {means}" if means else "")
     step_s = next(iter(powers.values()))[1].step_s
     return ReportFigure(
         key=f"power-{fleet}",

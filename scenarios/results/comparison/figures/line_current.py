@@ -20,6 +20,7 @@ from gridloom.scenarios.results.figures.style import (
     svg_bytes,
     time_axis,
 )
+from gridloom.scenarios.results.kpis.several_steps import means_of_rows, remarked
 from gridloom.scenarios.results.line_loading import LineLoading, line_loading
 from gridloom.scenarios.results.recording import Recording
 from gridloom.scenarios.results.wording import counted, number, span
@@ -29,12 +30,42 @@ from gridloom.simulators.signals import LINE_CURRENT
 
 @dataclass(frozen=True, kw_only=True)
 class _Current:
-    """What a run's critical line carried."""
+    """What a run's critical line carried; of several phases, the highest."""
 
     run: ComparedRun
     grid: Recording
-    current_a: FloatArray
-    """(time,), highest phase."""
+    mean_a: FloatArray
+    """(time,)"""
+    peak_a: FloatArray
+    """(time,), of the steps that a row covers; the mean where it covers one, or nobody knows."""
+    tells_peaks: bool
+
+    @classmethod
+    def of(cls, run: ComparedRun, grid: Recording, line: str) -> "_Current":
+        place = grid.names("line").index(line)
+
+        def highest_phase(variable: str) -> FloatArray:
+            of_line = grid.rows[variable].isel(line=place).transpose("time", "phase")
+            highest: FloatArray = np.fmax.reduce(of_line.to_numpy().astype(np.float64), axis=1)
+            return highest
+
+        mean_a, highest = highest_phase(LINE_CURRENT.name), grid.statistic(LINE_CURRENT, "max")
+        return cls(
+            run=run,
+            grid=grid,
+            mean_a=mean_a,
+            peak_a=mean_a if highest == LINE_CURRENT.name else highest_phase(highest),
+            tells_peaks=grid.tells(LINE_CURRENT, "max"),
+        )
+
+    @property
+    def highest_a(self) -> float:
+        return float(np.nanmax(self.peak_a))
+
+    @property
+    def has_band(self) -> bool:
+        """Whether rows tell of steps that were higher than their mean."""
+        return self.grid.covers_several_steps and self.tells_peaks
 
 
 def line_current_figure(comparison: Comparison, looks: Mapping[str, Look]) -> ReportFigure | None:
@@ -44,11 +75,12 @@ def line_current_figure(comparison: Comparison, looks: Mapping[str, Look]) -> Re
         return None
     name, rated_a = critical
     currents = [
-        _Current(run=run, grid=run.parts.grid, current_a=_current_a(run.parts.grid, name))
+        _Current.of(run, run.parts.grid, name)
         for run in comparison.runs
         if run.parts.grid is not None and name in run.parts.grid.names("line")
     ]
-    title = _title(name, rated_a, currents)
+    unknown = means_of_rows(*(current.grid for current in currents if not current.tells_peaks))
+    title = remarked(_title(name, rated_a, currents), f"of {unknown}" if unknown else "")
     phases = max(current.grid.rows.sizes["phase"] for current in currents)
     return ReportFigure(
         key="line-current",
@@ -56,7 +88,9 @@ def line_current_figure(comparison: Comparison, looks: Mapping[str, Look]) -> Re
         caption=(
             f"Current magnitude in A of {name}, the line that any of the runs loads most"
             + (", highest phase" if phases > 1 else "")
-            + f", means over {span(currents[0].grid.step_s)}. "
+            + f", means over {span(currents[0].grid.step_s)}"
+            + (", pale up to the highest step" if any(c.has_band for c in currents) else "")
+            + ". "
             + " ".join(_numbers(current, rated_a) for current in currents)
         ),
         alternative=f"Current of {name} over time, one line a scheme, against its rating. {title}.",
@@ -79,18 +113,11 @@ def _severity(loading: LineLoading) -> tuple[float, float]:
     return (percent if np.isfinite(percent) else -1.0, float(loading.highest_a[loading.worst]))
 
 
-def _current_a(grid: Recording, line: str) -> FloatArray:
-    place = grid.names("line").index(line)
-    current_a = grid.rows[LINE_CURRENT.name].isel(line=place).to_numpy().astype(np.float64)
-    highest: FloatArray = np.fmax.reduce(current_a, axis=1)
-    return highest
-
-
 def _title(name: str, rated_a: float, currents: Sequence[_Current]) -> str:
     if not np.isfinite(rated_a):
-        highest_a = max(float(np.nanmax(current.current_a)) for current in currents)
+        highest_a = max(current.highest_a for current in currents)
         return f"{name} carries up to {number(highest_a)} A; its rating is unknown"
-    over = [c.run.label for c in currents if np.nanmax(c.current_a) > rated_a]
+    over = [c.run.label for c in currents if c.highest_a > rated_a]
     rating = f"{name}'s rating of {number(rated_a)} A"
     if not over:
         return f"All {len(currents)} runs keep {rating}"
@@ -103,12 +130,17 @@ def _title(name: str, rated_a: float, currents: Sequence[_Current]) -> str:
 
 
 def _numbers(current: _Current, rated_a: float) -> str:
-    highest = f"{current.run.label}: at most {number(float(np.nanmax(current.current_a)))} A"
-    over_s = int(np.count_nonzero(current.current_a > rated_a)) * current.grid.step_s
-    unsolved = int(np.count_nonzero(np.isnan(current.current_a)))
-    above = f", above the rating for {span(over_s)}" if over_s else ""
-    gaps = f", {counted(unsolved, 'step')} without a value" if unsolved else ""
-    return f"{highest}{above}{gaps}."
+    means = means_of_rows(current.grid)
+    highest = f"{current.run.label}: at most {number(current.highest_a)} A"
+    over_s = int(np.count_nonzero(current.mean_a > rated_a)) * current.grid.step_s
+    by_means = f"its {means} " if current.has_band else ""
+    above = f", {by_means}above the rating for {span(over_s)}" if over_s else ""
+    if current.has_band and current.highest_a > rated_a and not over_s:
+        above = f", {by_means}never above the rating"
+    found = remarked(f"{highest}{above}", "" if current.tells_peaks else f"of {means}")
+    unsolved = int(np.count_nonzero(np.isnan(current.peak_a)))
+    gaps = f", {counted(unsolved, 'row' if means else 'step')} without a value" if unsolved else ""
+    return f"{found}{gaps}."
 
 
 def _draw(rated_a: float, currents: Sequence[_Current], looks: Mapping[str, Look]) -> bytes:
@@ -118,9 +150,10 @@ def _draw(rated_a: float, currents: Sequence[_Current], looks: Mapping[str, Look
         step_line(
             axes,
             at_time(current.run.parts.clock, current.grid.edges),
-            current.current_a,
+            current.mean_a,
             colour=look.colour,
             label=current.run.label,
+            extremes=(current.mean_a, current.peak_a) if current.has_band else True,
             linestyle=look.dash,
             linewidth=1.0,
         )
@@ -130,7 +163,7 @@ def _draw(rated_a: float, currents: Sequence[_Current], looks: Mapping[str, Look
         )
     axes.set_ylabel("current (A)")
     axes.set_ylim(bottom=0)
-    longest = max(currents, key=lambda current: len(current.current_a))
+    longest = max(currents, key=lambda current: len(current.mean_a))
     time_axis(axes, longest.run.parts.clock, longest.grid.edges)
     scheme_legend(axes)
     return svg_bytes(figure)

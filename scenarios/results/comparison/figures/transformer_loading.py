@@ -1,6 +1,7 @@
 """Figure: for how long the transformer is loaded how much, one duration curve a scheme."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from gridloom.scenarios.results.comparison.figures.looks import (
 )
 from gridloom.scenarios.results.figures.downsampling import keep_extremes
 from gridloom.scenarios.results.figures.style import COLUMNS, INK, ReportFigure, svg_bytes
+from gridloom.scenarios.results.kpis.several_steps import means_of_rows, remarked
 from gridloom.scenarios.results.recording import Recording
 from gridloom.scenarios.results.wording import number, span
 from gridloom.simulators.model import FloatArray
@@ -19,6 +21,33 @@ from gridloom.simulators.quantities import SECONDS_PER_HOUR
 from gridloom.simulators.signals import TRANSFORMER_LOADING
 
 _RATED_PERCENT = 100.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Loading:
+    """How much the transformer of a run was loaded; of several, the one loaded most."""
+
+    grid: Recording
+    falling_percent: FloatArray
+    """Means of rows, falling."""
+    peak_percent: float
+    """Of the steps that rows cover; the highest mean where a row covers one, or nobody knows."""
+
+    @classmethod
+    def of(cls, grid: Recording) -> "_Loading | None":
+        """Return None where there is no transformer, or no step is solved."""
+        falling_percent = duration_curve(grid)
+        if not len(falling_percent):
+            return None
+        return cls(
+            grid=grid,
+            falling_percent=falling_percent,
+            peak_percent=float(np.nanmax(grid.values(grid.statistic(TRANSFORMER_LOADING, "max")))),
+        )
+
+    @property
+    def tells_peaks(self) -> bool:
+        return self.grid.tells(TRANSFORMER_LOADING, "max")
 
 
 def transformer_loading_figure(
@@ -30,29 +59,32 @@ def transformer_loading_figure(
         for run in comparison.runs
         if run.parts.grid is not None and TRANSFORMER_LOADING.name in run.parts.grid
     }
-    curves = {label: duration_curve(grid) for label, grid in grids.items()}
-    curves = {label: curve for label, curve in curves.items() if len(curve)}
-    if not curves:
+    found = {label: _Loading.of(grid) for label, grid in grids.items()}
+    loadings = {label: loading for label, loading in found.items() if loading is not None}
+    if not loadings:
         return None
-    steps_s = {label: grids[label].step_s for label in curves}
-    title = _title(curves)
+    unknown = means_of_rows(*(each.grid for each in loadings.values() if not each.tells_peaks))
+    title = remarked(_title(loadings), f"of {unknown}" if unknown else "")
     several = max(grid.rows.sizes["transformer"] for grid in grids.values()) > 1
+    means = means_of_rows(*(each.grid for each in loadings.values()))
     return ReportFigure(
         key="transformer-loading",
         title=title,
         caption=(
             "Duration curves: for how many hours of the run the loading of the transformer"
             + (" that is loaded most" if several else "")
-            + " is at least so high, percent of the rated apparent power, import or export. "
-            + " ".join(_numbers(label, curve, steps_s[label]) for label, curve in curves.items())
+            + " is at least so high, percent of the rated apparent power, import or export"
+            + (f" ({means})" if means else "")
+            + ". "
+            + " ".join(_numbers(label, loading) for label, loading in loadings.items())
         ),
         alternative=f"Duration curves of the transformer's loading, one a scheme. {title}.",
-        svg=_draw(curves, steps_s, looks),
+        svg=_draw(loadings, looks),
     )
 
 
 def duration_curve(grid: Recording) -> FloatArray:
-    """Return the highest loading of any transformer in each solved step, falling, percent."""
+    """Return the highest loading of any transformer in each solved row, falling, percent."""
     loading_percent = grid.values(TRANSFORMER_LOADING.name)
     if not loading_percent.shape[1]:
         return np.zeros(0)
@@ -61,8 +93,8 @@ def duration_curve(grid: Recording) -> FloatArray:
     return falling
 
 
-def _title(curves: Mapping[str, FloatArray]) -> str:
-    peaks = {label: float(curve[0]) for label, curve in curves.items()}
+def _title(loadings: Mapping[str, _Loading]) -> str:
+    peaks = {label: loading.peak_percent for label, loading in loadings.items()}
     over = [label for label, peak in peaks.items() if peak > _RATED_PERCENT]
     most = max(peaks, key=lambda label: peaks[label])
     least = min(peaks, key=lambda label: peaks[label])
@@ -76,18 +108,22 @@ def _title(curves: Mapping[str, FloatArray]) -> str:
     return f"The transformer is overloaded with {', '.join(over)}: {span_of}"
 
 
-def _numbers(label: str, curve: FloatArray, step_s: int) -> str:
-    over_s = int(np.count_nonzero(curve > _RATED_PERCENT)) * step_s
-    above = f", above 100 % for {span(over_s)}" if over_s else ""
-    return f"{label}: at most {number(float(curve[0]))} %{above}."
+def _numbers(label: str, loading: _Loading) -> str:
+    means, peak_percent = means_of_rows(loading.grid), loading.peak_percent
+    over = int(np.count_nonzero(loading.falling_percent > _RATED_PERCENT))
+    by_means = f"its {means} " if means and loading.tells_peaks else ""
+    above = f", {by_means}above 100 % for {span(over * loading.grid.step_s)}" if over else ""
+    if by_means and peak_percent > _RATED_PERCENT and not over:
+        above = f", {by_means}never above 100 %"
+    remark = "" if loading.tells_peaks else f"of {means}"
+    return remarked(f"{label}: at most {number(peak_percent)} %{above}", remark) + "."
 
 
-def _draw(
-    curves: Mapping[str, FloatArray], steps_s: Mapping[str, int], looks: Mapping[str, Look]
-) -> bytes:
-    figure, axes = axes_with_legend(len(curves) + 1)
-    for label, curve in curves.items():
-        hours = np.arange(1, len(curve) + 1) * (steps_s[label] / SECONDS_PER_HOUR)
+def _draw(loadings: Mapping[str, _Loading], looks: Mapping[str, Look]) -> bytes:
+    figure, axes = axes_with_legend(len(loadings) + 1)
+    for label, loading in loadings.items():
+        curve = loading.falling_percent
+        hours = np.arange(1, len(curve) + 1) * (loading.grid.step_s / SECONDS_PER_HOUR)
         kept = keep_extremes(curve, COLUMNS)
         axes.plot(
             np.append(0.0, hours[kept]),

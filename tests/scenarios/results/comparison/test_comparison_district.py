@@ -102,7 +102,7 @@ def test_titles_state_the_message_with_its_number(comparison: Comparison) -> Non
         "Energy costs least with central: 2.5 EUR, 4 EUR with uncontrolled"
     )
     assert figures["community-power"].title == (
-        "The community draws up to 19 kW in all runs, of 20 kVA rated"
+        "The community draws up to 19 kW in all runs, of 20 kVA rated (of 15-min means)"
     )
     assert figures["transformer-loading"].title == (
         "The transformer is overloaded with uncontrolled: at most 120 % with uncontrolled, "

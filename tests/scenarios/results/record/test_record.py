@@ -15,6 +15,7 @@ from gridloom.scenarios.results.record import (
     open_record,
     record_status,
 )
+from gridloom.scenarios.results.record.superblock import Superblock
 from gridloom.simulators.errors import RecordError
 from gridloom.simulators.model import Direction, ElementSet, Port, StaticVariable
 from gridloom.simulators.signals import LINE_CURRENT, POWER
@@ -315,6 +316,30 @@ def test_row_without_a_port_is_refused(new_writer: Any) -> None:
     with pytest.raises(RecordError, match="'grid' sent no 'losses_kw' at 0 s"):
         writer.write("grid", 0, {"line_current_a": np.zeros((3, 3))})
     writer.close(RunStatus.FAILED)
+
+
+@pytest.mark.parametrize(
+    ("begun", "opened"),
+    [(Superblock, "read"), (xr, "open_datatree")],
+    ids=["before its length is known", "before its variables are read"],
+)
+def test_a_record_whose_run_ends_meanwhile_is_one_that_is_not_there(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, begun: Any, opened: str
+) -> None:
+    """Whoever reads the record of a run under way may be told so, and ask for the other name."""
+    read = getattr(begun, opened)
+
+    def read_late(path: Path, **options: Any) -> Any:
+        if opened == "open_datatree":
+            path.rename(path.with_name("ended.h5"))
+            return read(path, **options)
+        found = read(path, **options)
+        path.rename(path.with_name("ended.h5"))
+        return found
+
+    monkeypatch.setattr(begun, opened, read_late)
+    with pytest.raises(RecordError, match="there is no record"):
+        open_record(finished)
 
 
 def test_reading_what_is_no_record(tmp_path: Path) -> None:
