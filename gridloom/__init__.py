@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gridloom.scenarios.reader import read_scenario
     from gridloom.scenarios.campaigns.results import open_campaign
+    from gridloom.scenarios.reader import read_scenario
     from gridloom.scenarios.results.record import open_record
     from gridloom.scenarios.runner import run
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from textwrap import dedent
 from typing import TypeAlias
@@ -15,6 +16,7 @@ from gridloom.simulators.errors import Problem, ScenarioError
 Read: TypeAlias = Callable[..., ScenarioDocument]
 Problems: TypeAlias = Callable[..., list[Problem]]
 Command: TypeAlias = Callable[..., tuple[int, str, str]]
+Undrawn: TypeAlias = Callable[[], AbstractContextManager[None]]
 
 _FAKES = '''
 from typing import Annotated, Literal
@@ -86,6 +88,30 @@ def fake_types(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     sys.path.append(str(folder))
     yield
     sys.path.remove(str(folder))
+
+
+@pytest.fixture(scope="session")
+def undrawn() -> Undrawn:
+    """Return a context in which reports and comparisons are written without their figures.
+
+    To draw them takes longer than a small run; it is for tests that look at anything else.
+    """
+
+    @contextmanager
+    def drawing_nothing() -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            for place in ("figures.report_figures", "comparison.figures.comparison_figures"):
+                patch.setattr(f"gridloom.scenarios.results.{place}", lambda _: [])
+            yield
+
+    return drawing_nothing
+
+
+@pytest.fixture
+def no_figures(undrawn: Undrawn) -> Iterator[None]:
+    """See `undrawn`: for all of a test."""
+    with undrawn():
+        yield
 
 
 @pytest.fixture

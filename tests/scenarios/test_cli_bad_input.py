@@ -39,6 +39,8 @@ controllers:
 LOADS = "time_s,load1,load2\n0,1,2\n900,1,2\n"
 SESSIONS = "charging_point,arrival,departure,arrival_state_of_charge\n"
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 
 @pytest.fixture
 def refused(gridloom: Command, tmp_path: Path) -> Refused:

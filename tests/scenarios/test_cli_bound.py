@@ -180,6 +180,7 @@ def test_bounds_that_are_none_are_refused(tmp_path: Path) -> None:
             ScenarioBounds.read(wrong)
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_compared_runs_are_measured_against_kept_bounds(
     gridloom: Command, street: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from shutil import copytree
 from typing import TypeAlias
@@ -62,9 +63,15 @@ variants:
 """
 
 
-@pytest.fixture(name="command")
-def _command(gridloom: Command) -> Command:
+@pytest.fixture(name="drawing")
+def _drawing(gridloom: Command) -> Command:
     """Call the command line in this process from an empty folder."""
+    return gridloom
+
+
+@pytest.fixture
+def command(gridloom: Command, no_figures: None) -> Command:
+    """The same without figures, which are what most of a comparison's time goes into."""
     return gridloom
 
 
@@ -86,18 +93,23 @@ def street(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def finished(gentle: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(
+    gentle: None,
+    tmp_path_factory: pytest.TempPathFactory,
+    undrawn: Callable[[], AbstractContextManager[None]],
+) -> Path:
     """A folder with runs of both variants, and of one with another setting and another seed."""
     folder = tmp_path_factory.mktemp("study")
     source = folder / "street.yaml"
     source.write_text(STREET)
-    for out, override in (
-        ("runs", ()),
-        ("setting", ("variants.gentle.controllers.charging.share=0.7",)),
-        ("case", ("seed=9",)),
-    ):
-        gridloom.run(source, out=folder / out, overrides=override, variant="gentle")
-    gridloom.run(source, out=folder / "runs", variant="basic")
+    with undrawn():
+        for out, override in (
+            ("runs", ()),
+            ("setting", ("variants.gentle.controllers.charging.share=0.7",)),
+            ("case", ("seed=9",)),
+        ):
+            gridloom.run(source, out=folder / out, overrides=override, variant="gentle")
+        gridloom.run(source, out=folder / "runs", variant="basic")
     return folder
 
 
@@ -122,7 +134,7 @@ def test_variants_are_compared_after_their_runs(command: Command, street: Path) 
 
 
 def test_a_single_variant_is_not_compared(command: Command, street: Path) -> None:
-    code, out, _ = command("run", str(street), "--variant", "basic")
+    code, out, _ = command("run", str(street), "--variant", "basic", "--set", "duration=5min")
     assert code == 0
     assert "comparison" not in out
     assert not list(Path("outputs").glob("*comparison*"))
@@ -131,18 +143,20 @@ def test_a_single_variant_is_not_compared(command: Command, street: Path) -> Non
 def test_variants_of_different_cases_are_compared_with_a_warning(
     command: Command, street: Path
 ) -> None:
-    street.write_text(STREET.replace("gentle: {", "gentle: {seed: 4, "))
+    text = STREET.replace("gentle: {", "gentle: {seed: 4, ")
+    street.write_text(text.replace("duration: 10min", "duration: 5min"))
     code, out, _ = command("run", str(street))
     assert code == 0
     assert "warning: The runs are not of one case: seed is 3 in 'basic' and 4 in 'gentle'" in out
 
 
-def test_compare_takes_folders_and_records(command: Command, runs: list[str]) -> None:
+def test_compare_takes_folders_and_records(drawing: Command, runs: list[str]) -> None:
     basic, gentle = runs
-    code, out, err = command("compare", basic, f"{gentle}/record.h5", "--out", "here")
+    code, out, err = drawing("compare", basic, f"{gentle}/record.h5", "--out", "here")
     assert (code, err) == (0, "")
     assert {path.name for path in Path("here").iterdir()} == {"comparison.html", "comparison.csv"}
     assert out.splitlines()[-2:] == ["here/comparison.html", "here/comparison.csv"]
+    assert "<figure" in Path("here/comparison.html").read_text(encoding="utf-8")
     assert "gentle" in out
 
 

@@ -2,15 +2,20 @@
 
 import errno
 import json
+import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
+from shutil import copytree
 
 import h5py
 import numpy as np
 import pytest
 
 import gridloom as package
-from gridloom.scenarios import runner
+from gridloom.scenarios import cli, runner
 from gridloom.scenarios.results.wall_times import WallTimes
 from gridloom.simulators.errors import DivergenceError
 
@@ -33,6 +38,48 @@ controllers:
   charging: {type: basic, controls: ev}
 """
 MODELS = {"grid", "load", "ev", "charging"}
+
+pytestmark = pytest.mark.usefixtures("no_figures")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A run on the command line, only to be read."""
+
+    folder: Path
+    out: str
+    """What was printed."""
+
+
+@pytest.fixture(scope="module")
+def finish(
+    tmp_path_factory: pytest.TempPathFactory, undrawn: Callable[[], AbstractContextManager[None]]
+) -> Callable[..., Finished]:
+    """Return a function that runs the tiny scenario in a folder of its own."""
+
+    def run(*options: str) -> Finished:
+        folder = tmp_path_factory.mktemp("tiny")
+        (folder / "tiny.yaml").write_text(TINY)
+        printed = StringIO()
+        with undrawn(), pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
+            patch.chdir(folder)
+            patch.setattr(sys, "argv", ["gridloom", "run", "tiny.yaml", *options])
+            with pytest.raises(SystemExit) as caught:
+                cli.main()
+        assert not caught.value.code
+        return Finished(folder=_folder(folder / "outputs"), out=printed.getvalue())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def plain(finish: Callable[..., Finished]) -> Finished:
+    return finish()
+
+
+@pytest.fixture(scope="module")
+def traced(finish: Callable[..., Finished]) -> Finished:
+    return finish("--trace")
 
 
 @pytest.fixture
@@ -74,31 +121,27 @@ def _rows(out: str) -> dict[str, list[str]]:
     return {line.split()[0]: line.split()[1:] for line in lines if line.strip()}
 
 
-def test_the_table_has_a_line_for_everything(gridloom: Command, tiny: Path) -> None:
-    code, out, _ = gridloom("run", "tiny.yaml", "--trace")
-    assert code == 0
-    rows = _rows(out)
+def test_the_table_has_a_line_for_everything(traced: Finished) -> None:
+    rows = _rows(traced.out)
     assert rows.keys() >= MODELS | {"recording", "mosaik", "start", "end", "total"}
     for name in MODELS:
         assert rows[name][0] == "10"  # 5 min in steps of 30 s
     assert rows["total"][-1] == "100.0"
-    folder = _folder(tiny.parent / "outputs")
-    assert f"outputs/{folder.name}/trace.json" in out
+    assert f"outputs/{traced.folder.name}/trace.json" in traced.out
 
 
-def test_neither_results_nor_their_place_depend_on_tracing(gridloom: Command, tiny: Path) -> None:
-    gridloom("run", "tiny.yaml", "--out", "with", "--trace")
-    gridloom("run", "tiny.yaml", "--out", "without")
-    traced, plain = _folder(tiny.parent / "with"), _folder(tiny.parent / "without")
-    assert traced.name == plain.name
-    assert _datasets(traced / "record.h5") == _datasets(plain / "record.h5")
-    assert (traced / "trace.json").exists()
-    assert not (plain / "trace.json").exists()
+def test_neither_results_nor_their_place_depend_on_tracing(
+    traced: Finished, plain: Finished
+) -> None:
+    assert traced.folder.name == plain.folder.name
+    assert _datasets(traced.folder / "record.h5") == _datasets(plain.folder / "record.h5")
+    assert (traced.folder / "trace.json").exists()
+    assert not (plain.folder / "trace.json").exists()
+    assert "Where the time went" not in plain.out
 
 
-def test_every_record_tells_the_totals(gridloom: Command, tiny: Path) -> None:
-    gridloom("run", "tiny.yaml")
-    record = _folder(tiny.parent / "outputs") / "record.h5"
+def test_every_record_tells_the_totals(plain: Finished) -> None:
+    record = plain.folder / "record.h5"
     times = _wall_times(record)
     assert times.models.keys() == MODELS
     assert {each.steps for each in times.models.values()} == {10}
@@ -109,21 +152,19 @@ def test_every_record_tells_the_totals(gridloom: Command, tiny: Path) -> None:
         assert file.attrs["wall_time_grid_s"] == times.models["grid"].step_s
 
 
-def test_the_time_line_is_of_this_run(gridloom: Command, tiny: Path) -> None:
-    gridloom("run", "tiny.yaml", "--trace")
-    folder = _folder(tiny.parent / "outputs")
-    trace = json.loads((folder / "trace.json").read_text())
-    assert trace["otherData"] == {"run": folder.name}
+def test_the_time_line_is_of_this_run(traced: Finished) -> None:
+    trace = json.loads((traced.folder / "trace.json").read_text())
+    assert trace["otherData"] == {"run": traced.folder.name}
     steps = [e["name"] for e in trace["traceEvents"] if e["ph"] == "X"]
     for name in MODELS | {"recording rows"}:
         assert steps.count(name) == 10
 
 
 def test_a_run_shown_again_has_no_time_line_unless_computed_again(
-    gridloom: Command, tiny: Path
+    gridloom: Command, tiny: Path, plain: Finished
 ) -> None:
-    gridloom("run", "tiny.yaml")
-    written = _folder(tiny.parent / "outputs") / "trace.json"
+    written = tiny.parent / "outputs" / plain.folder.name / "trace.json"
+    copytree(plain.folder, written.parent)
     _, out, _ = gridloom("run", "tiny.yaml", "--trace")
     assert "complete before and has no time line: compute it again with --force --trace" in out
     assert _rows(out)["total"][-1] == "100.0"  # the totals are known all the same
@@ -133,10 +174,13 @@ def test_a_run_shown_again_has_no_time_line_unless_computed_again(
     assert written.exists()
 
 
-def test_a_time_line_does_not_outlive_its_run(gridloom: Command, tiny: Path) -> None:
-    gridloom("run", "tiny.yaml", "--trace")
+def test_a_time_line_does_not_outlive_its_run(
+    gridloom: Command, tiny: Path, traced: Finished
+) -> None:
+    folder = tiny.parent / "outputs" / traced.folder.name
+    copytree(traced.folder, folder)
     gridloom("run", "tiny.yaml", "--force")
-    folder = _folder(tiny.parent / "outputs")
+    assert _folder(tiny.parent / "outputs") == folder
     assert not (folder / "trace.json").exists()
     assert 'href="trace.json"' not in (folder / "report.html").read_text()
 
@@ -149,18 +193,16 @@ def test_variants_have_a_table_each(gridloom: Command, tiny: Path) -> None:
     assert out.count("trace.json") == 2
 
 
-def test_the_report_shows_where_the_time_went(gridloom: Command, tiny: Path) -> None:
-    gridloom("run", "tiny.yaml")
-    page = (_folder(tiny.parent / "outputs") / "report.html").read_text()
+def test_the_report_shows_where_the_time_went(plain: Finished) -> None:
+    page = (plain.folder / "report.html").read_text()
     section = page.partition('id="wall-times"')[2].partition("</section>")[0]
     for name in MODELS | {"recording", "mosaik", "start", "end", "total"}:
         assert f'<th scope="row">{name}</th>' in section
     assert "trace.json" not in section
 
 
-def test_the_report_links_the_time_line(gridloom: Command, tiny: Path) -> None:
-    gridloom("run", "tiny.yaml", "--trace")
-    page = (_folder(tiny.parent / "outputs") / "report.html").read_text()
+def test_the_report_links_the_time_line(traced: Finished) -> None:
+    page = (traced.folder / "report.html").read_text()
     assert '<a href="trace.json">' in page
 
 

@@ -14,7 +14,8 @@ import h5py
 import numpy as np
 import pytest
 
-from gridloom.scenarios.runner import run
+from gridloom.scenarios.reader import read_scenario
+from gridloom.scenarios.runner import run_variant
 from gridloom.simulators.errors import ScenarioError, SimulatorError
 
 MODULE = '''
@@ -157,7 +158,7 @@ def results(
     path = folder / "line.yaml"
     path.write_text(json.dumps(scenario), encoding="utf-8")
     out = folder / f"out-{fuse}-{'-'.join(elsewhere)}"
-    (finished,) = run(path, out=out)
+    finished = run_variant(read_scenario(path), None, out, report=False)
     found: dict[str, Any] = {}
 
     def take(name: str, item: object) -> None:
@@ -276,7 +277,7 @@ def test_what_is_for_rounds_cannot_be_recorded(tmp_path: Path, module: str) -> N
     scenario["record"] = {"signals": {"west": ["wanted_kw"]}}
     path.write_text(json.dumps(scenario), encoding="utf-8")
     with pytest.raises(ScenarioError, match="'west' has no output 'wanted_kw'"):
-        run(path, out=tmp_path / "never")
+        run_variant(read_scenario(path), None, tmp_path / "never", report=False)
 
 
 COUNTING = '''
@@ -382,6 +383,6 @@ def test_answers_are_those_of_before_the_step(  # noqa: PLR0913, PLR0917
     }
     path = tmp_path / "counting.yaml"
     path.write_text(json.dumps(scenario), encoding="utf-8")
-    (finished,) = run(path, out=tmp_path / "out")
+    finished = run_variant(read_scenario(path), None, tmp_path / "out", report=False)
     with h5py.File(finished.folder.record) as record:
         assert record[f"{asks}/heard"][()].tolist() == list(range(0, 12, asks_every_s))

@@ -1,6 +1,7 @@
 """The shipped scenarios, and the reference case against what is known of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,15 @@ def test_shipped_scenarios_are_valid_and_titled(name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def first_minutes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def first_minutes(
+    tmp_path_factory: pytest.TempPathFactory, undrawn: Callable[[], AbstractContextManager[None]]
+) -> Iterator[Any]:
     """Record of 16:00-16:13 of the basic variant."""
     out = tmp_path_factory.mktemp("outputs")
-    (finished,) = gridloom.run(
-        "ademis-2021", out=out, overrides=["duration=13min"], variant="basic"
-    )
+    with undrawn():
+        (finished,) = gridloom.run(
+            "ademis-2021", out=out, overrides=["duration=13min"], variant="basic"
+        )
     with gridloom.open_record(finished.folder.record) as record:
         yield record
 
@@ -73,6 +77,7 @@ def test_the_transformer_carries_what_the_source_supplies(first_minutes: Any) ->
     np.testing.assert_allclose(loading_percent, 100 * apparent_kva / 800, rtol=1e-6)
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_only_the_flexible_part_depends_on_the_controller(tmp_path: Path) -> None:
     """Load and PV come from the seed alone: the same in every variant that will be compared."""
     minute = ["duration=1min"]

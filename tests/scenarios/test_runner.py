@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import h5py
@@ -15,6 +16,7 @@ import gridloom
 from gridloom.scenarios.identity import run_digest
 from gridloom.scenarios.reader import read_scenario
 from gridloom.scenarios.results.record import RunStatus, record_status
+from gridloom.scenarios.run_folder import RunFolder
 from gridloom.scenarios.runner import Run, run_folder
 from gridloom.simulators.errors import DivergenceError, ScenarioError
 
@@ -49,6 +51,20 @@ controllers:
 FROM_FILE = ["simulators.load.profile.generator=null", "simulators.load.profile.file=houses.csv"]
 
 
+SHORT = ["duration=1min"]
+"""Where nothing depends on what happens."""
+# What a run does in a process of its own: a scenario, the folder for its outputs.
+SCRIPT = """
+import sys
+from pathlib import Path
+from gridloom.scenarios.reader import read_scenario
+from gridloom.scenarios.runner import run_variant
+run_variant(read_scenario(Path(sys.argv[1])), None, Path(sys.argv[2]), report=False)
+"""
+
+pytestmark = pytest.mark.usefixtures("no_figures")
+
+
 @pytest.fixture
 def street(tmp_path: Path) -> Path:
     path = tmp_path / "street.yaml"
@@ -56,9 +72,31 @@ def street(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The street's run, with all that a run leaves: only to be read."""
+    source = tmp_path_factory.mktemp("finished") / "street.yaml"
+    source.write_text(STREET)
+    return _run(source)
+
+
+@pytest.fixture
+def earlier(finished: Run, street: Path) -> RunFolder:
+    """The same run, complete in the outputs of this test."""
+    outputs = street.parent / "outputs"
+    copytree(finished.folder.path.parent, outputs)
+    return RunFolder(outputs / finished.folder.path.name)
+
+
 def _run(source: Path, **options: Any) -> Run:
     (finished,) = gridloom.run(source, out=source.parent / "outputs", **options)
     return finished
+
+
+def _folder(source: Path, overrides: list[str]) -> Path:
+    """Where a run is, or would be."""
+    document = read_scenario(source, overrides)
+    return run_folder(document, document.scenario(), source.parent / "outputs").path
 
 
 def _datasets(path: Path) -> dict[str, bytes]:
@@ -75,18 +113,18 @@ def _datasets(path: Path) -> dict[str, bytes]:
     return found
 
 
-def test_a_run_leaves_record_kpis_report_and_log(street: Path) -> None:
-    finished = _run(street)
+def test_a_run_leaves_record_kpis_report_and_log(finished: Run) -> None:
     assert finished.computed
     names = {path.name for path in finished.folder.path.iterdir()}
     assert names == {"record.h5", "kpis.csv", "report.html", "run.log"}
     assert record_status(finished.folder.record)[0] is RunStatus.COMPLETE
     assert {kpi.name for kpi in finished.kpis} >= {"imbalance_cost_eur"}
+    assert "<figure" in finished.folder.report.read_text(encoding="utf-8")
 
 
-def test_the_slack_supplies_loads_vehicles_and_losses_less_generation(street: Path) -> None:
+def test_the_slack_supplies_loads_vehicles_and_losses_less_generation(finished: Run) -> None:
     """Energy balance at every step, within 1e-6 kW (the bar of the project)."""
-    with gridloom.open_record(_run(street).folder.record) as record:
+    with gridloom.open_record(finished.folder.record) as record:
         grid = record["grid"]
         drawn_kw = sum(record[m]["power_kw"].to_numpy().sum(axis=1) for m in ("load", "pv", "ev"))
         balance_kw = grid["slack_power_kw"].to_numpy() - grid["losses_kw"].to_numpy() - drawn_kw
@@ -94,9 +132,9 @@ def test_the_slack_supplies_loads_vehicles_and_losses_less_generation(street: Pa
         np.testing.assert_allclose(balance_kw, 0.0, atol=1e-6)
 
 
-def test_vehicles_store_what_they_draw(street: Path) -> None:
+def test_vehicles_store_what_they_draw(finished: Run) -> None:
     """Energy conservation to 1e-9 kWh over the run, through mosaik and the record."""
-    with gridloom.open_record(_run(street).folder.record) as record:
+    with gridloom.open_record(finished.folder.record) as record:
         ev = record["ev"]
         drawn_kwh = ev["power_kw"].isel(charging_point=1).to_numpy().sum() * 10 / 3600
         soc = ev["state_of_charge"].isel(charging_point=1).to_numpy()
@@ -105,37 +143,41 @@ def test_vehicles_store_what_they_draw(street: Path) -> None:
     assert abs((soc[-1] - 0.2) * 40 / 0.95 - drawn_kwh) < 1e-9
 
 
-def test_an_identical_complete_run_is_shown_not_computed(street: Path) -> None:
-    first = _run(street)
-    written = first.folder.record.stat().st_mtime_ns
+def test_an_identical_complete_run_is_shown_not_computed(
+    finished: Run, street: Path, earlier: RunFolder
+) -> None:
+    written = earlier.record.stat().st_mtime_ns
     again = _run(street)
     assert not again.computed
-    assert again.folder == first.folder
-    assert again.kpis == first.kpis
-    assert again.folder.record.stat().st_mtime_ns == written
+    assert again.folder == earlier
+    assert again.kpis == finished.kpis
+    assert earlier.record.stat().st_mtime_ns == written
 
 
-def test_force_computes_the_same_bytes_again(street: Path) -> None:
-    first = _datasets(_run(street).folder.record)
+def test_force_computes_the_same_bytes_again(street: Path, earlier: RunFolder) -> None:
+    first = _datasets(earlier.record)
     again = _run(street, force=True)
     assert again.computed
+    assert again.folder == earlier
     assert _datasets(again.folder.record) == first
 
 
-def test_another_seed_is_another_run(street: Path) -> None:
-    first, second = _run(street), _run(street, overrides=["seed=4"])
-    assert first.folder != second.folder
-    assert first.folder.record.exists()
-    assert _datasets(first.folder.record) != _datasets(second.folder.record)
+def test_another_seed_is_another_run(street: Path, earlier: RunFolder) -> None:
+    second = _run(street, overrides=["seed=4"])
+    assert second.computed
+    assert second.folder != earlier
+    assert earlier.record.exists()
+    assert _datasets(earlier.record) != _datasets(second.folder.record)
 
 
 def test_a_changed_input_file_is_another_run(street: Path) -> None:
     profile = street.parent / "houses.csv"
-    override = FROM_FILE
     profile.write_text("minute,load1,load2\n" + "".join(f"{m},1,2\n" for m in range(1440)))
-    first = _run(street, overrides=override)
+    first = _run(street, overrides=[*FROM_FILE, *SHORT])
     profile.write_text("minute,load1,load2\n" + "".join(f"{m},1,3\n" for m in range(1440)))
-    assert _run(street, overrides=override).folder != first.folder
+    second = _run(street, overrides=[*FROM_FILE, *SHORT])
+    assert second.computed
+    assert second.folder != first.folder
 
 
 def test_changed_load_shapes_are_another_run(street: Path) -> None:
@@ -149,11 +191,10 @@ def test_changed_load_shapes_are_another_run(street: Path) -> None:
             (shapes / f"Load_profile_{house}.csv").write_text("time,mult\n" + rows)
 
     write(1)
-    first = _run(street, overrides=override)
+    first = _folder(street, override)
+    assert _folder(street, override) == first
     write(9)
-    second = _run(street, overrides=override)
-    assert second.computed
-    assert second.folder != first.folder
+    assert _folder(street, override) != first
 
 
 def test_a_changed_plug_in_is_another_run(street: Path) -> None:
@@ -171,8 +212,7 @@ def test_a_changed_plug_in_is_another_run(street: Path) -> None:
 def test_a_run_that_is_being_computed_is_left_alone(street: Path) -> None:
     """Two processes, one run: the second is refused and the first's files stay."""
     pytest.importorskip("fcntl")
-    document = read_scenario(street)
-    folder = run_folder(document, document.scenario(), street.parent / "outputs")
+    folder = RunFolder(_folder(street, SHORT))
     script = (
         "import sys; from pathlib import Path\n"
         "from gridloom.scenarios.run_folder import RunFolder\n"
@@ -185,15 +225,15 @@ def test_a_run_that_is_being_computed_is_left_alone(street: Path) -> None:
         assert other.stdout.readline() == b"claimed\n"
         folder.partial_record.write_text("the other's")
         with pytest.raises(ScenarioError, match="another process"):
-            _run(street)
+            _run(street, overrides=SHORT)
         assert folder.partial_record.read_text() == "the other's"
         other.communicate(b"\n")
-    assert _run(street).computed
+    assert _run(street, overrides=SHORT).computed
 
 
-def test_adding_a_model_leaves_the_others_draws(street: Path) -> None:
+def test_adding_a_model_leaves_the_others_draws(finished: Run, street: Path) -> None:
     """Streams of random numbers are keyed by the model's name."""
-    base = _datasets(_run(street).folder.record)
+    base = _datasets(finished.folder.record)
     more = _run(
         street, overrides=["simulators.attic={type: pv, irradiance: {constant_w_per_m2: 300}}"]
     )
@@ -203,22 +243,14 @@ def test_adding_a_model_leaves_the_others_draws(street: Path) -> None:
     assert {n: base[n] for n in same} == {n: other[n] for n in same}
 
 
-def test_same_bytes_whatever_the_hash_seed(street: Path) -> None:
-    records = []
-    for hash_seed in ("0", "4711"):
-        out = street.parent / f"hash{hash_seed}"
-        command = [
-            sys.executable,
-            "-m",
-            "gridloom.scenarios.cli",
-            "run",
-            str(street),
-            f"--out={out}",
-        ]
-        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-        subprocess.run(command, check=True, env=environment, capture_output=True)
-        records.append(_datasets(next(out.glob("*/record.h5"))))
-    assert records[0] == records[1]
+def test_same_bytes_whatever_the_hash_seed(finished: Run, street: Path) -> None:
+    """That of this process is another one every time, unless it was given one."""
+    seed = "0" if os.environ.get("PYTHONHASHSEED") == "4711" else "4711"
+    command = [sys.executable, "-c", SCRIPT, str(street), str(street.parent / "elsewhere")]
+    environment = {**os.environ, "PYTHONHASHSEED": seed}
+    subprocess.run(command, check=True, env=environment, capture_output=True)
+    (record,) = street.parent.glob("elsewhere/*/record.h5")
+    assert _datasets(record) == _datasets(finished.folder.record)
 
 
 def test_a_fault_while_running_keeps_what_was_computed(street: Path) -> None:
@@ -239,11 +271,11 @@ def test_a_fault_while_running_keeps_what_was_computed(street: Path) -> None:
     assert "300 s" in (left / "run.log").read_text()
 
 
-def test_a_failed_run_is_tried_again(street: Path) -> None:
-    folder = _run(street).folder
-    folder.record.rename(folder.partial_record)
+def test_a_failed_run_is_tried_again(street: Path, earlier: RunFolder) -> None:
+    earlier.record.rename(earlier.partial_record)
     assert _run(street).computed
-    assert not folder.partial_record.exists()
+    assert earlier.record.exists()
+    assert not earlier.partial_record.exists()
 
 
 def test_bad_input_writes_nothing(street: Path) -> None:
@@ -274,13 +306,14 @@ def test_output_that_cannot_be_written_is_bad_input(street: Path) -> None:
 def test_variants_run_one_after_the_other(street: Path) -> None:
     variants = "\nvariants:\n  cold: {seed: 1}\n  warm: {seed: 2}\n"
     street.write_text(STREET + variants)
-    runs = gridloom.run(street, out=street.parent / "outputs")
+    runs = gridloom.run(street, out=street.parent / "outputs", overrides=SHORT)
     assert [run.scenario.variant for run in runs] == ["cold", "warm"]
     assert all(run.folder.path.name.startswith(f"street-{run.scenario.variant}-") for run in runs)
 
 
 def test_recorded_signals_can_be_chosen(street: Path) -> None:
-    finished = _run(street, overrides=["record.signals={grid: [slack_power_kw, line_power_kw]}"])
+    chosen = "record.signals={grid: [slack_power_kw, line_power_kw]}"
+    finished = _run(street, overrides=[*SHORT, chosen])
     with gridloom.open_record(finished.folder.record) as record:
         assert "line_power_kw" in record["grid"]
         assert "bus_voltage_pu" not in record["grid"]
@@ -290,5 +323,5 @@ def test_recorded_signals_can_be_chosen(street: Path) -> None:
 def test_logging_is_as_before_after_a_run(street: Path) -> None:
     logger = logging.getLogger("gridloom")
     before = (logger.level, list(logger.handlers))
-    _run(street)
+    _run(street, overrides=SHORT)
     assert (logger.level, list(logger.handlers)) == before

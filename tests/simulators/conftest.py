@@ -11,6 +11,8 @@ import xarray as xr
 from ruamel.yaml import YAML
 
 import gridloom
+from gridloom.scenarios.reader import read_scenario
+from gridloom.scenarios.runner import run_variant
 
 RecordOf: TypeAlias = Callable[..., dict[str, xr.Dataset]]
 
@@ -74,7 +76,7 @@ def record_of(tmp_path: Path) -> Iterator[RecordOf]:
         path = tmp_path / "street.yaml"
         with path.open("w", encoding="utf-8") as file:
             YAML(typ="safe").dump(scenario, file)
-        (finished,) = gridloom.run(path, out=tmp_path / "outputs")
+        finished = run_variant(read_scenario(path), None, tmp_path / "outputs", report=False)
         with gridloom.open_record(finished.folder.record) as record:
             tables = {name: node.to_dataset().load() for name, node in record.children.items()}
         _check_balance(tables)

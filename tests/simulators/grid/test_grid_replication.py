@@ -2,6 +2,7 @@
 
 import sys
 from copy import deepcopy
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -69,9 +70,23 @@ def read(context: BuildContext, copies: int, **keys: Any) -> Network:
     )
 
 
-@pytest.fixture
-def three_feeders(context: BuildContext) -> Network:
-    return read(context, 3, network={"medium_voltage": {"feeders_per_string": 2, "cable_km": 2}})
+@pytest.fixture(scope="module")
+def three_feeders(feeder_context: BuildContext) -> Network:
+    """Of the IEEE European LV feeder: only to be read."""
+    keys = {"feeders_per_string": 2, "cable_km": 2}
+    return read(feeder_context, 3, network={"medium_voltage": keys})
+
+
+@pytest.fixture(scope="module")
+def four_feeders(feeder_context: BuildContext) -> Network:
+    """Of the same, without cable to speak of."""
+    return read(feeder_context, 4, network={"medium_voltage": SHORT})
+
+
+@pytest.fixture(scope="module")
+def feeder_context() -> BuildContext:
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    return BuildContext(name="grid", start=start, duration_s=3600, seed=1)
 
 
 def solved(network: Network, power_kw: Any, *, unbalanced: bool = True) -> PowerFlowSolution:
@@ -133,11 +148,11 @@ def test_a_rating_holds_for_all_copies_or_for_one(context: BuildContext) -> None
 
 
 @pytest.mark.parametrize("name", ["LINE1177", "2/LINE1177", "4/LINE117"])
-def test_a_rating_of_an_unknown_line_names_the_nearest_of_a_copy(
-    name: str, context: BuildContext
-) -> None:
-    with pytest.raises(ScenarioError, match="did you mean 'LINE1") as caught:
-        read(context, 3, line_ratings_a={name: 65.0})
+def test_a_rating_of_an_unknown_line_names_the_nearest_of_a_copy(name: str) -> None:
+    net = street()
+    net.line["name"] = "LINE117"
+    with pytest.raises(ScenarioError, match="did you mean 'LINE117'") as caught:
+        network_of(copied(net, 3), line_ratings_a={name: 65.0}, copies=3)
     assert caught.value.problems[0].key == ("line_ratings_a", name)
 
 
@@ -145,26 +160,30 @@ def test_a_rating_of_an_unknown_line_names_the_nearest_of_a_copy(
 
 
 def test_what_is_radial_stays_radial(context: BuildContext) -> None:
-    network = {"name": "ieee_european_lv", "copies": 5, "medium_voltage": {"feeders_per_string": 2}}
+    """A transformer and four buses in a row, whose first is at the station."""
+    network = {
+        "name": "simple_four_bus_system",
+        "copies": 5,
+        "medium_voltage": {"feeders_per_string": 2},
+    }
     grid = Grid(GridConfig.model_validate({"type": "grid", "network": network}), context)
     feeder = Feeder.of(grid)
     branches = len(feeder.line_names) + len(feeder.transformer_names)
     assert branches == len(feeder.bus_names) - 1
     assert len(feeder.tree.order) == len(feeder.bus_names)  # all are reached from the source
-    stations = list(range(0, 5 * 907, 907))
+    stations = list(range(0, 5 * 4, 4))
     # Busbar to 1, 3 and 5 (2 and 4 are behind 1 and 3): depths 1, 2, 1, 2, 1.
     assert feeder.tree.depth[feeder.tree.place[stations]].tolist() == [1, 2, 1, 2, 1]
 
 
 @pytest.mark.parametrize("unbalanced", [False, True])
 def test_equal_copies_without_cable_are_the_single_feeder(
-    unbalanced: bool, context: BuildContext
+    unbalanced: bool, four_feeders: Network, ieee_network: Network
 ) -> None:
     """By symmetry: every copy has its share of the source, whose impedance is shared as well."""
     power_kw = np.random.default_rng(3).uniform(-4.0, 5.0, 55)
-    one = solved(read(context, 1), power_kw, unbalanced=unbalanced)
-    network = read(context, 4, network={"medium_voltage": SHORT})
-    four = solved(network, np.tile(power_kw, 4), unbalanced=unbalanced)
+    one = solved(ieee_network, power_kw, unbalanced=unbalanced)
+    four = solved(four_feeders, np.tile(power_kw, 4), unbalanced=unbalanced)
     for copy in (1, 4):
         voltage = of_copy(four.bus_voltage_pu[:-1], copy, 4)
         assert np.abs(voltage - one.bus_voltage_pu).max() < 1e-8

@@ -112,7 +112,7 @@ def with_one_appliance(community: Any, *, program: bool, **keys: Any) -> dict[st
     "keys",
     [
         {},
-        {"gap": 0.003},
+        pytest.param({"gap": 0.003}, marks=pytest.mark.slow),
         pytest.param({"channel": {"loss": 0.2}}, marks=pytest.mark.slow),
         pytest.param({"secure_aggregation": {}}, marks=pytest.mark.slow),
     ],

@@ -33,7 +33,7 @@ def with_future(
     community: Any, later_kw: float, departure: str, *, booked: bool = False, **keys: Any
 ) -> dict[str, Any]:
     """Return a scenario whose second half is as told."""
-    scenario: dict[str, Any] = community.scenario(**keys)
+    scenario: dict[str, Any] = community.scenario(duration="3h", horizon="3h", **keys)
     (community.folder / "expected.csv").write_text(
         "time_s,power_kw\n" + "".join(f"{900 * step},4.0\n" for step in range(17))
     )

@@ -25,13 +25,16 @@ from gridloom.simulators.model import Direction, FloatArray
 HEAD = struct.calcsize("<BIIIq")
 COUNT, STEPS = 9, 16
 SECURE: dict[str, Any] = {"secure_aggregation": {}}
-SHORT = {"horizon": "2h"}
+SHORT = {"horizon": "2h", "duration": "2h"}
+RUN_STEPS = 8
 
 
 class Tapped:
     """Notes all requests, offers and orders of a run, as they are sent."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.found: Any = None
+        """What the models sent."""
         self.requests = list[Requests]()
         self.offers = list[FlexibilityOffer]()
         self.orders = list[FlexibilityOrder]()
@@ -70,13 +73,19 @@ def decoded(message: bytes) -> tuple[tuple[int, ...], FloatArray]:
 
 
 class TestInTheClear:
-    def test_all_that_an_agent_originates_is_its_profile(
-        self, community: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def tapped(tmp_path_factory: pytest.TempPathFactory, community_type: Any) -> Tapped:
+        """What is said in two hours of the community, only to be read."""
+        made = community_type(tmp_path_factory.mktemp("tapped"), None)
+        with pytest.MonkeyPatch.context() as patch:
+            tapped = Tapped(patch)
+            tapped.found = made.run(made.scenario(**SHORT))
+        return tapped
+
+    def test_all_that_an_agent_originates_is_its_profile(self, tapped: Tapped) -> None:
         """Byte by byte: a head that the coordinator could write itself, and the profile."""
-        tapped = Tapped(monkeypatch)
-        community.run(community.scenario(**SHORT))
-        assert len(tapped.offers) > 1000
+        assert len(tapped.offers) > 500
         for offer in tapped.offers:
             (kind, number, interval_s, length, start_s), values = decoded(offer.encoded())
             assert (kind, interval_s, length) == (2, 900, COUNT)
@@ -91,7 +100,8 @@ class TestInTheClear:
     ) -> None:
         """Prices, a target and a penalty; to whom it goes is in no message."""
         tapped = Tapped(monkeypatch)
-        community.run(community.scenario(grid=True, congestion={"points": "all"}, **SHORT))
+        limits = {"congestion": {"points": "all"}}
+        community.run(community.scenario(grid=True, **limits, **SHORT))
         with_target = [r for r in tapped.requests if r.target_kw is not None]
         assert len(with_target) > 30
         for requests in tapped.requests:
@@ -107,15 +117,11 @@ class TestInTheClear:
                 assert length == len(values)
                 assert len(values) == (3 * COUNT + 1 if "target_kw" in told else 2 * COUNT)
 
-    def test_orders_are_profiles_that_were_offered(
-        self, community: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        tapped = Tapped(monkeypatch)
-        community.run(community.scenario(**SHORT))
+    def test_orders_are_profiles_that_were_offered(self, tapped: Tapped) -> None:
         offered = {(offer.start_s, offer.power_kw.tobytes()) for offer in tapped.offers}
-        assert len(tapped.orders) == 14 * STEPS
+        assert len(tapped.orders) == 14 * RUN_STEPS
         sent = [order for order in tapped.orders if np.isfinite(order.power_kw).all()]
-        assert len(sent) == 13 * STEPS  # nothing is ordered of those who only tell
+        assert len(sent) == 13 * RUN_STEPS  # nothing is ordered of those who only tell
         for order in sent:
             assert (order.start_s, order.power_kw.tobytes()) in offered
             told = json.loads(order.as_json())
@@ -144,12 +150,11 @@ class TestInTheClear:
             rounds = [p.name for p in ports if p.in_rounds and p.direction is Direction.OUTPUT]
             assert rounds == ["offer_power_kw"]
 
-    def test_every_byte_counts(self, community: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_every_byte_counts(self, community: Any, tapped: Tapped) -> None:
         """All that was sent, encoded: in a head of 21 bytes and 8 a value."""
-        tapped = Tapped(monkeypatch)
-        found = community.run(community.scenario(**SHORT))
+        found = tapped.found
         flexible = np.array([agent != "load_agent" for agent in _owners(community)])
-        for step in range(STEPS):
+        for step in range(RUN_STEPS):
             asked = [r for r in tapped.requests if r.start_s == 900 * step]
             assert found["drive/negotiation_rounds"][step] == len(asked)
             offer = HEAD + 8 * COUNT
@@ -170,7 +175,7 @@ class TestMasked:
     def test_the_same_run_as_in_the_clear(self, community: Any) -> None:
         """Sums are exact in millionths: powers differ by as little, and so do decisions."""
         clear, secure = (
-            community.run(community.foreseen(community.scenario(gap=0.002, **keys)))
+            community.run(community.foreseen(community.scenario(gap=0.002, horizon="6h", **keys)))
             for keys in ({}, SECURE)
         )
         same = clear["drive/negotiation_rounds"] == secure["drive/negotiation_rounds"]
@@ -179,10 +184,10 @@ class TestMasked:
             powers = clear[f"{name}/power_kw"], secure[f"{name}/power_kw"]
             np.testing.assert_allclose(*powers, atol=1e-5)
 
-    def test_what_the_coordinator_is_told_are_masked_words(
-        self, community: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """No word of any offer is that of the profile; all bits of the words are used evenly."""
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def heard(tmp_path_factory: pytest.TempPathFactory, community_type: Any) -> Any:
+        """Two hours with masked sums: what was masked, into what, and what the models sent."""
         clear, masked = list[Any](), list[Any]()
         mask = SecureSums.masked
 
@@ -192,8 +197,15 @@ class TestMasked:
             masked.append(words)
             return words
 
-        monkeypatch.setattr(SecureSums, "masked", noting)
-        community.run(community.scenario(**SECURE, **SHORT))
+        made = community_type(tmp_path_factory.mktemp("heard"), None)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(SecureSums, "masked", noting)
+            found = made.run(made.scenario(**SECURE, **SHORT))
+        return clear, masked, found
+
+    def test_what_the_coordinator_is_told_are_masked_words(self, heard: Any) -> None:
+        """No word of any offer is that of the profile; all bits of the words are used evenly."""
+        clear, masked, _ = heard
         assert len(masked) > 30
         told = np.concatenate([words.ravel() for words in masked])
         values = np.concatenate([v.ravel() for v in clear])
@@ -203,13 +215,13 @@ class TestMasked:
         message = MaskedOffer(round=0, start_s=0, interval_s=900, words=masked[0][0])
         assert len(message.encoded()) == HEAD + 8 * masked[0].shape[1]
 
-    def test_orders_repeat_nothing(self, community: Any) -> None:
+    def test_orders_repeat_nothing(self, community: Any, heard: Any) -> None:
         """It cannot tell what it does not know; the masks' own messages are counted as well.
 
         By hand for 14 agents with 4 neighbours: keys once (2 messages, 42 + 5 x 32 bytes); a round,
         and the profiles at the begin, who is counted and a seed (2 messages, 42 + 2 + 32 bytes).
         """
-        found = community.run(community.scenario(**SECURE, **SHORT))
+        *_, found = heard
         rounds = found["drive/negotiation_rounds"]
         flexible = np.array([agent != "load_agent" for agent in _owners(community)])
         sums = 1 + rounds[:, np.newaxis]
