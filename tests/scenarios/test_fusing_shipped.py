@@ -34,10 +34,8 @@ DURATION = {
 }
 QUICK = {
     "ademis-2021": ("basic", "amas", "milp"),
-    "ademis-2021-schemes": ("amas-worthwhile", "milp-mpc"),
+    "ademis-2021-schemes": ("milp-mpc",),
     "fmu-heat-pump": (None,),
-    "helics-ev": (None,),
-    "mcu-2020": ("bisection",),
     "mosaik-components": (None,),
     "quickstart": (None,),
 }

@@ -118,6 +118,7 @@ class TestTheSameRecord:
         elsewhere = record(tmp_path, "bisection", SHORT, *apart)
         assert differing(sets(run("bisection", SHORT)), sets(elsewhere)) == []
 
+    @pytest.mark.slow  # other tests see to that for cheaper scenarios
     def test_for_every_hash_seed(self, run: Run, tmp_path: Path) -> None:
         """The seed of this process is another one every time, unless it was given one."""
         seed = "0" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
@@ -269,7 +270,12 @@ class TestChannel:
         assert (found["mcu/messages"] == 11.0).all()
 
     @pytest.mark.parametrize(
-        "channel", ["{loss: 0.2}", "{latency_s: 0.5}", "{loss: 0.2, latency_s: 0.5, drop_out: 0.3}"]
+        "channel",
+        [
+            pytest.param("{loss: 0.2}", marks=pytest.mark.slow),
+            pytest.param("{latency_s: 0.5}", marks=pytest.mark.slow),
+            "{loss: 0.2, latency_s: 0.5, drop_out: 0.3}",
+        ],
     )
     def test_a_bad_channel_is_better_than_none(self, run: Run, channel: str) -> None:
         none, bad = (
@@ -293,7 +299,9 @@ class TestChannel:
             indicators = {(kpi.name, kpi.of): kpi.value for kpi in compute_kpis(found)}
         assert indicators["mcu_balance_eur", ""] > -0.01
 
-    @pytest.mark.parametrize("deaf", ["{drop_out: 1}", "{loss: 1}"])
+    @pytest.mark.parametrize(
+        "deaf", ["{drop_out: 1}", pytest.param("{loss: 1}", marks=pytest.mark.slow)]
+    )
     def test_who_is_not_heard_keeps_the_schedule(self, run: Run, deaf: str) -> None:
         found = sets(run("bisection", SHORT, CHANNEL + deaf))
         for name in FLEXIBLE:

@@ -179,7 +179,9 @@ def test_breakdown_by_hand() -> None:
     ]
 
 
-@pytest.mark.parametrize(("fuse", "variant"), [(False, None), (True, "two")])
+@pytest.mark.parametrize(
+    ("fuse", "variant"), [(False, None), pytest.param(True, "two", marks=pytest.mark.slow)]
+)
 def test_the_parts_of_a_run_add_up(
     tiny: Path, temporary: Path, fuse: bool, variant: str | None
 ) -> None:
